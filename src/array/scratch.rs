@@ -1,0 +1,57 @@
+//! Working memory of a thread: one buffer, reused from call to call, never above [`SCRATCH_BYTES`].
+
+use std::cell::RefCell;
+
+use super::element::Accumulator;
+
+/// The most working memory that one thread ever holds.
+pub const SCRATCH_BYTES: usize = 8 << 20;
+
+/// Cache lines, so that no vector load of a panel straddles two.
+const ALIGNMENT: usize = 64;
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What is left of a thread's buffer.
+pub struct Scratch<'a> {
+    rest: &'a mut [u64],
+}
+
+impl<'a> Scratch<'a> {
+    /// Cuts off `count` elements, aligned to a cache line; their values are whatever was there before, zeros at first.
+    pub fn cut<T: Accumulator>(&mut self, count: usize) -> &'a mut [T] {
+        let words = Self::words::<T>(count);
+        let rest = std::mem::take(&mut self.rest);
+        assert!(words <= rest.len(), "scratch of {count} elements was not reserved");
+        let (taken, rest) = rest.split_at_mut(words);
+        self.rest = rest;
+        // SAFETY: the words are ours alone and initialised; every bit pattern is a valid accumulator (floats, integers,
+        // complex numbers, and `Bool`, a plain byte); `words` covers `count` elements; 64-byte alignment suits them all.
+        unsafe { std::slice::from_raw_parts_mut(taken.as_mut_ptr().cast(), count) }
+    }
+
+    /// Cuts off `count` offsets into a patch.
+    pub fn cut_offsets(&mut self, count: usize) -> &'a mut [u32] {
+        self.cut(count)
+    }
+
+    fn words<T>(count: usize) -> usize {
+        (count * size_of::<T>()).next_multiple_of(ALIGNMENT) / size_of::<u64>()
+    }
+}
+
+/// Runs `body` with at least `bytes` of this thread's scratch (`bytes` counts each cut rounded up to a cache line).
+pub fn with_scratch<R>(bytes: usize, body: impl FnOnce(&mut Scratch<'_>) -> R) -> R {
+    assert!(bytes <= SCRATCH_BYTES, "{bytes} bytes of scratch");
+    BUFFER.with_borrow_mut(|buffer| {
+        let slack = ALIGNMENT / size_of::<u64>();
+        let words = bytes.next_multiple_of(ALIGNMENT) / size_of::<u64>() + slack;
+        if buffer.len() < words {
+            *buffer = vec![0; words];
+        }
+        let misaligned = buffer.as_ptr().align_offset(ALIGNMENT);
+        body(&mut Scratch { rest: &mut buffer[misaligned..] })
+    })
+}

@@ -1,0 +1,62 @@
+//! The one place where several threads write one array.
+
+use std::marker::PhantomData;
+
+use super::view::{RANK, ViewMut};
+
+/// An output that many threads write at once, each its own elements.
+#[derive(Clone, Copy)]
+pub struct SharedOutput<'a, T> {
+    pointer: *mut T,
+    shape: [usize; RANK],
+    strides: [isize; RANK],
+    lifetime: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: the only access is `write_row`, whose callers promise disjoint elements.
+unsafe impl<T: Send> Send for SharedOutput<'_, T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for SharedOutput<'_, T> {}
+
+impl<'a, T: Copy> SharedOutput<'a, T> {
+    /// Borrows the whole output for a parallel loop.
+    pub fn new(view: &'a mut ViewMut<'_, T>) -> Self {
+        SharedOutput { shape: view.shape(), strides: view.strides(), pointer: view.pointer(), lifetime: PhantomData }
+    }
+
+    /// Sizes of the five axes.
+    pub fn shape(&self) -> [usize; RANK] {
+        self.shape
+    }
+
+    /// Writes `count` elements along the width, `step` apart, from `index` on.
+    ///
+    /// # Safety
+    /// No other thread writes or reads these elements during the loop.
+    #[inline(always)]
+    pub unsafe fn write_row(&self, index: [usize; RANK], step: usize, count: usize, mut value: impl FnMut(usize) -> T) {
+        if count == 0 {
+            return;
+        }
+        for axis in 0..RANK - 1 {
+            assert!(index[axis] < self.shape[axis]);
+        }
+        assert!(index[RANK - 1] + (count - 1) * step < self.shape[RANK - 1]);
+        let start: isize = (0..RANK).map(|axis| index[axis] as isize * self.strides[axis]).sum();
+        let stride = step as isize * self.strides[RANK - 1];
+        // SAFETY: first and last element are inside the shape (asserted), so every one between is; the view that was
+        // borrowed promises them; the caller promises that nobody else touches them.
+        unsafe {
+            let row = self.pointer.offset(start);
+            if stride == 1 {
+                for position in 0..count {
+                    *row.add(position) = value(position);
+                }
+            } else {
+                for position in 0..count {
+                    *row.offset(position as isize * stride) = value(position);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! Walks every (pass, group, block of output channels, image, tile): pack, stage, multiply, write.
+
+use std::ops::Range;
+
+use super::depthwise::PixelVectors;
+use super::direct::Pixels;
+use super::pack::{Chunk, pack};
+use super::patch::{Patch, Request, Tile};
+use super::plan::{Algorithm, Plan, extents, plan};
+use crate::array::{Accumulator, Element, Scratch, SharedOutput, View, ViewMut, with_scratch};
+use crate::error::Error;
+use crate::parallel::{Progress, for_each_chunk};
+use crate::shape::{AxisPass, ConvShape};
+use crate::simd::{Isa, Lanes, Simd, dispatch};
+
+/// The arrays of one convolution.
+pub struct Operands<'a, E> {
+    /// (batch, groups * in channels, depth, height, width).
+    pub input: View<'a, E>,
+    /// As [`ConvShape::new`] or [`ConvShape::transposed`] took it.
+    pub weight: View<'a, E>,
+    /// One element an output channel, at the given stride, if there is a bias.
+    pub bias: Option<View<'a, E>>,
+}
+
+struct Pass {
+    axes: [AxisPass; 3],
+    plan: Plan,
+    tiles: [usize; 3],
+    blocks: usize,
+    first_task: usize,
+}
+
+struct Job<'a, E: Element> {
+    isa: Isa,
+    shape: &'a ConvShape,
+    operands: &'a Operands<'a, E>,
+    output: SharedOutput<'a, E>,
+    passes: &'a [Pass],
+}
+
+/// Lanes of the token that `isa` uses for `T`.
+fn lanes<T: Lanes>(isa: Isa) -> usize {
+    match isa {
+        Isa::Portable => <T::Portable as Simd>::LANES,
+        Isa::Avx2 => <T::Avx2 as Simd>::LANES,
+        Isa::Avx512 => <T::Avx512 as Simd>::LANES,
+    }
+}
+
+/// Computes the convolution that `shape` describes into `output`, whose shape is `shape.output_shape()`.
+pub fn run<E: Element<Accumulator: Lanes>>(
+    isa: Isa,
+    shape: &ConvShape,
+    operands: &Operands<'_, E>,
+    output: &mut ViewMut<'_, E>,
+) -> Result<(), Error> {
+    assert_eq!(output.shape(), shape.output_shape());
+    assert_eq!(operands.input.shape()[2..], shape.input);
+    assert_eq!(operands.weight.shape()[2..], shape.kernel);
+    if shape.output_shape().contains(&0) {
+        return Ok(());
+    }
+    let lanes = lanes::<E::Accumulator>(isa);
+    let phases = [shape.phases(0), shape.phases(1), shape.phases(2)];
+    let mut passes = Vec::with_capacity(phases.iter().product());
+    let mut tasks = 0usize;
+    for phase in 0..phases.iter().product() {
+        let at = [phase / (phases[1] * phases[2]), phase / phases[2] % phases[1], phase % phases[2]];
+        let axes: [AxisPass; 3] = std::array::from_fn(|axis| shape.axis_pass(axis, at[axis]));
+        let plan = plan(shape, &axes, lanes, size_of::<E::Accumulator>());
+        let tiles = std::array::from_fn(|axis| axes[axis].outputs.div_ceil(plan.tile[axis]));
+        let blocks = shape.out_channels.div_ceil(plan.block);
+        passes.push(Pass { axes, plan, tiles, blocks, first_task: tasks });
+        tasks += shape.groups * blocks * shape.batch * tiles.iter().product::<usize>();
+    }
+    let taps: usize = shape.in_channels * shape.kernel.iter().product::<usize>();
+    let outputs: usize = shape.output_shape().iter().product();
+    let work = outputs.saturating_mul(taps / passes.len() + 1) / tasks;
+    let job = Job { isa, shape, operands, output: SharedOutput::new(output), passes: &passes };
+    for_each_chunk(tasks, work, |range, progress| job.tasks(range, progress))
+}
+
+impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
+    fn tasks(&self, tasks: Range<usize>, progress: &Progress<'_>) {
+        let mut start = tasks.start;
+        while start < tasks.end {
+            let index = self.passes.partition_point(|pass| pass.first_task <= start) - 1;
+            let end = self.passes.get(index + 1).map_or(tasks.end, |next| next.first_task.min(tasks.end));
+            let pass = &self.passes[index];
+            let buffers = Sizes::of(self.shape, pass);
+            with_scratch(buffers.bytes::<E::Accumulator>(), |scratch| {
+                let mut work = buffers.cut(scratch);
+                self.pass_tasks(pass, start - pass.first_task..end - pass.first_task, &mut work, progress);
+            });
+            start = end;
+        }
+    }
+
+    fn pass_tasks(&self, pass: &Pass, tasks: Range<usize>, work: &mut Buffers<'_, E::Accumulator>, progress: &Progress<'_>) {
+        let tiles: usize = pass.tiles.iter().product();
+        // The block whose first chunk of weights lies in the panel; valid for the next tile if it is the only chunk.
+        let mut packed = None;
+        for task in tasks {
+            if progress.cancelled() {
+                return;
+            }
+            let (block, rest) = (task / (tiles * self.shape.batch), task % (tiles * self.shape.batch));
+            let (image, index) = (rest / tiles, rest % tiles);
+            let (group, block) = (block / pass.blocks, block % pass.blocks);
+            let at = [index / (pass.tiles[1] * pass.tiles[2]), index / pass.tiles[2] % pass.tiles[1], index % pass.tiles[2]];
+            let start: [usize; 3] = std::array::from_fn(|axis| at[axis] * pass.plan.tile[axis]);
+            let size = std::array::from_fn(|axis| pass.plan.tile[axis].min(pass.axes[axis].outputs - start[axis]));
+            let tile = Tile { start, size };
+            self.tile(pass, group, block, image, tile, work, &mut packed, progress);
+        }
+    }
+
+    fn tile(
+        &self,
+        pass: &Pass,
+        group: usize,
+        block: usize,
+        image: usize,
+        tile: Tile,
+        work: &mut Buffers<'_, E::Accumulator>,
+        packed: &mut Option<(usize, usize)>,
+        progress: &Progress<'_>,
+    ) {
+        let (shape, plan) = (self.shape, &pass.plan);
+        let first = block * plan.block;
+        let panel_lanes = match plan.algorithm {
+            Algorithm::Direct { .. } => plan.block,
+            Algorithm::Depthwise => plan.block.min(shape.out_channels - first),
+        };
+        let chunks = Chunks::of(shape, pass);
+        let only_chunk = chunks.number() == 1;
+        let mut fresh = true;
+        for chunk in chunks {
+            if progress.cancelled() {
+                return;
+            }
+            if !only_chunk || *packed != Some((group, block)) {
+                pack(shape, &pass.axes, &self.operands.weight, group, first, panel_lanes, &chunk, work.panel);
+                *packed = Some((group, block));
+            }
+            let pixel_lanes = (plan.algorithm == Algorithm::Depthwise).then_some(plan.lanes);
+            let request = Request { shape, pass: &pass.axes, tile, chunk, image, group, pixel_lanes };
+            let input = &self.operands.input;
+            let patch = request.in_place(input).unwrap_or_else(|| request.staged(input, work.patch));
+            let taps = &mut work.taps[..chunk.len()];
+            patch.tap_offsets(&pass.axes, &chunk, taps);
+            let pixels = pixel_offsets(pass, &tile, &patch, work.pixels);
+            let panel = &*work.panel;
+            match plan.algorithm {
+                Algorithm::Direct { vectors } => dispatch(
+                    self.isa,
+                    Pixels { patch: patch.pointer, pixels, taps, panel, sums: work.sums, vectors, fresh },
+                ),
+                Algorithm::Depthwise => dispatch(
+                    self.isa,
+                    PixelVectors { patch: patch.pointer, vectors: pixels, taps, panel, sums: work.sums, channels: panel_lanes, fresh },
+                ),
+            }
+            fresh = false;
+        }
+        self.write(pass, group, first, image, &tile, work.sums);
+    }
+
+    /// Adds the bias, rounds, and writes the block's output channels of the tile.
+    fn write(&self, pass: &Pass, group: usize, first: usize, image: usize, tile: &Tile, sums: &[E::Accumulator]) {
+        let (shape, plan) = (self.shape, &pass.plan);
+        let [depth, height, width] = tile.size;
+        let (channel_stride, row_stride, pixel_stride) = match plan.algorithm {
+            Algorithm::Direct { .. } => (1, width * plan.block, plan.block),
+            Algorithm::Depthwise => {
+                let row = width.next_multiple_of(plan.lanes);
+                (depth * height * row, row, 1)
+            }
+        };
+        for channel in 0..plan.block.min(shape.out_channels - first) {
+            let output_channel = group * shape.out_channels + first + channel;
+            let bias = self.operands.bias.as_ref().map(|bias| bias.get([0, 0, 0, 0, output_channel]).widen());
+            for z in 0..depth {
+                for y in 0..height {
+                    let at = |axis: usize, offset: usize| {
+                        pass.axes[axis].output_start + (tile.start[axis] + offset) * pass.axes[axis].output_step
+                    };
+                    let row = &sums[channel * channel_stride + (z * height + y) * row_stride..];
+                    let index = [image, output_channel, at(0, z), at(1, y), at(2, 0)];
+                    let step = pass.axes[2].output_step;
+                    // SAFETY: tiles, blocks, groups, images and phases are disjoint, and each is one task.
+                    unsafe {
+                        match bias {
+                            Some(bias) => self.output.write_row(index, step, width, |x| E::narrow(row[x * pixel_stride].plus(bias))),
+                            None => self.output.write_row(index, step, width, |x| E::narrow(row[x * pixel_stride])),
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Offsets of the pixels of a tile in the patch, or of the first pixel of every vector of them.
+fn pixel_offsets<'a, T>(pass: &Pass, tile: &Tile, patch: &Patch<T>, offsets: &'a mut [u32]) -> &'a [u32] {
+    let lanes = if pass.plan.algorithm == Algorithm::Depthwise { pass.plan.lanes } else { 1 };
+    let step = patch.pixel_step(&pass.axes);
+    let mut count = 0;
+    for z in 0..tile.size[0] {
+        for y in 0..tile.size[1] {
+            let row = patch.pixel_row(&pass.axes, z, y);
+            for x in (0..tile.size[2]).step_by(lanes) {
+                offsets[count] = (row + x * step) as u32;
+                count += 1;
+            }
+        }
+    }
+    &offsets[..count]
+}
+
+/// The chunks of a pass, in the order in which every output element adds its taps.
+struct Chunks {
+    total: [usize; 4],
+    chunk: [usize; 4],
+    next: usize,
+}
+
+impl Chunks {
+    fn of(shape: &ConvShape, pass: &Pass) -> Self {
+        let taps = pass.axes.map(|axis| axis.taps);
+        let chunk = pass.plan.chunk_taps;
+        let mut total = [shape.in_channels, taps[0], taps[1], taps[2]];
+        if total.contains(&0) {
+            total = [0; 4];
+        }
+        Chunks { total, chunk: [pass.plan.chunk_channels, chunk[0], chunk[1], chunk[2]], next: 0 }
+    }
+
+    fn counts(&self) -> [usize; 4] {
+        // No taps at all are one empty chunk, which sets the sums to zero.
+        std::array::from_fn(|axis| self.total[axis].div_ceil(self.chunk[axis]).max(1))
+    }
+
+    fn number(&self) -> usize {
+        self.counts().iter().product()
+    }
+}
+
+impl Iterator for Chunks {
+    type Item = Chunk;
+
+    fn next(&mut self) -> Option<Chunk> {
+        if self.next >= self.number() {
+            return None;
+        }
+        let counts = self.counts();
+        let mut rest = self.next;
+        let mut ranges = [(0, 0); 4];
+        for axis in (0..4).rev() {
+            let start = rest % counts[axis] * self.chunk[axis];
+            ranges[axis] = (start, (start + self.chunk[axis]).min(self.total[axis]));
+            rest /= counts[axis];
+        }
+        self.next += 1;
+        Some(Chunk { channels: ranges[0], taps: [ranges[1], ranges[2], ranges[3]] })
+    }
+}
+
+/// Lengths of a task's working memory.
+struct Sizes {
+    panel: usize,
+    patch: usize,
+    sums: usize,
+    taps: usize,
+    pixels: usize,
+}
+
+struct Buffers<'a, T> {
+    panel: &'a mut [T],
+    patch: &'a mut [T],
+    sums: &'a mut [T],
+    taps: &'a mut [u32],
+    pixels: &'a mut [u32],
+}
+
+impl Sizes {
+    fn of(shape: &ConvShape, pass: &Pass) -> Self {
+        let plan = &pass.plan;
+        let taps = plan.chunk_len().min(shape.in_channels * pass.axes.iter().map(|axis| axis.taps).product::<usize>());
+        let [depth, height, width] = plan.tile;
+        let pixels = depth * height * width.next_multiple_of(plan.lanes);
+        Sizes {
+            panel: taps * plan.block,
+            patch: plan.chunk_channels * extents(&pass.axes, plan.tile, plan.chunk_taps, plan.lanes),
+            sums: pixels * plan.block,
+            taps,
+            pixels,
+        }
+    }
+
+    fn bytes<T>(&self) -> usize {
+        let line = 64;
+        (self.panel + self.patch + self.sums) * size_of::<T>() + (self.taps + self.pixels) * size_of::<u32>() + 5 * line
+    }
+
+    fn cut<'a, T: Accumulator>(&self, scratch: &mut Scratch<'a>) -> Buffers<'a, T> {
+        Buffers {
+            panel: scratch.cut(self.panel),
+            patch: scratch.cut(self.patch),
+            sums: scratch.cut(self.sums),
+            taps: scratch.cut_offsets(self.taps),
+            pixels: scratch.cut_offsets(self.pixels),
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! NumPy arrays as views, new arrays for results, and the checks of `out`.
+
+use std::ops::Range;
+
+use numpy::npyffi::{NPY_ARRAY_ALIGNED, NPY_ARRAY_WRITEABLE, NpyTypes, PY_ARRAY_API, PyArrayObject};
+use numpy::{PyArrayDescr, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::prelude::*;
+
+use super::kinds;
+use crate::array::{DType, Element, RANK, View, ViewMut};
+use crate::error::Error;
+use crate::simd::Isa;
+
+/// The instruction set in use; the module's import has checked that there is one.
+pub(super) fn isa() -> Isa {
+    Isa::chosen().expect("checked at import")
+}
+
+/// An input array: native byte order, aligned, strides in whole elements; copied only if it was not.
+pub(super) struct Input<'py> {
+    array: Bound<'py, PyUntypedArray>,
+    /// Its dtype.
+    pub dtype: DType,
+    argument: &'static str,
+}
+
+impl<'py> Input<'py> {
+    /// The argument's array, or a TypeError.
+    pub fn new(argument: &'static str, value: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let array = value.cast::<PyUntypedArray>().map_err(|_| super::arguments::wrong_kind(argument, value, "a NumPy array"))?;
+        let descriptor = array.dtype();
+        let Some(dtype) = kinds::of(&descriptor) else {
+            let rule = "convrs takes float16, bfloat16, float32, float64, the integers, bool, complex64 and complex128; write \
+                        .astype(numpy.float32)"
+                .to_string();
+            return Err(Error::Kind { argument, got: descriptor.to_string(), rule }.into());
+        };
+        let array = if directly_usable(array, &descriptor) { array.clone() } else { copied(array, &descriptor)? };
+        Ok(Input { array, dtype, argument })
+    }
+
+    /// Number of axes.
+    pub fn rank(&self) -> usize {
+        self.array.ndim()
+    }
+
+    /// Sizes.
+    pub fn shape(&self) -> &[usize] {
+        self.array.shape()
+    }
+
+    /// Refuses another dtype than `other`'s, as torch does.
+    pub fn same_dtype(&self, other: &Input<'_>) -> PyResult<()> {
+        if self.dtype == other.dtype {
+            return Ok(());
+        }
+        let wanted = other.array.dtype();
+        let rule = format!("it must have the dtype of {}, {wanted}; write {}.astype(\"{wanted}\")", other.argument, self.argument);
+        Err(Error::Kind { argument: self.argument, got: self.array.dtype().to_string(), rule }.into())
+    }
+
+    /// The array with `leading` axes kept in front and its `spatial` axes moved to the back of five; a missing batch axis is 1.
+    pub fn view<E: Element>(&self, spatial: usize) -> View<'py, E> {
+        let rank = self.rank();
+        let strides = self.array.strides();
+        let (mut shape, mut steps) = ([1; RANK], [0; RANK]);
+        let batched = usize::from(rank == spatial + 2);
+        for axis in 0..rank {
+            let target = if axis + spatial >= rank { axis + RANK - rank } else { axis + 1 - batched };
+            shape[target] = self.array.shape()[axis];
+            steps[target] = strides[axis] / size_of::<E>() as isize;
+        }
+        // SAFETY: NumPy promises the memory behind shape and strides while `array` is held; it is aligned and initialised.
+        unsafe { View::from_raw((*self.array.as_array_ptr()).data.cast(), shape, steps) }
+    }
+
+    /// A new array of that shape with this one's dtype, C-ordered.
+    pub fn result(&self, shape: &[usize]) -> PyResult<Bound<'py, PyUntypedArray>> {
+        new_array(self.array.py(), kinds::native(&self.array.dtype())?, shape)
+    }
+
+    fn memory(&self) -> Range<usize> {
+        memory(&self.array)
+    }
+}
+
+/// The array a result goes to: `out` if given and right, else a new one.
+pub(super) fn output<'py>(
+    out: Option<&Bound<'py, PyAny>>,
+    shape: &[usize],
+    like: &Input<'py>,
+    inputs: &[&Input<'py>],
+) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let Some(out) = out else { return like.result(shape) };
+    let array = out.cast::<PyUntypedArray>().map_err(|_| super::arguments::wrong_kind("out", out, "a NumPy array"))?;
+    if array.shape() != shape {
+        let rule = format!("the result has shape {shape:?}; write out=numpy.empty({shape:?}, {})", like.array.dtype());
+        return Err(Error::Shape { argument: "out", got: format!("{:?}", array.shape()), rule }.into());
+    }
+    let descriptor = array.dtype();
+    if kinds::of(&descriptor) != Some(like.dtype) {
+        let rule = format!("the result has dtype {}", like.array.dtype());
+        return Err(Error::Kind { argument: "out", got: descriptor.to_string(), rule }.into());
+    }
+    // SAFETY: reading the flags of a live array.
+    let flags = unsafe { (*array.as_array_ptr()).flags };
+    if flags & NPY_ARRAY_WRITEABLE == 0 || !directly_usable(array, &descriptor) {
+        let rule = "it must be writable, aligned and in the machine's byte order".to_string();
+        return Err(Error::Shape { argument: "out", got: "an array that cannot be written in place".to_string(), rule }.into());
+    }
+    if repeats_elements(array) {
+        let rule = "every element must have its own place in memory; write numpy.empty".to_string();
+        return Err(Error::Shape { argument: "out", got: format!("strides {:?}", array.strides()), rule }.into());
+    }
+    let written = memory(array);
+    for input in inputs {
+        let read = input.memory();
+        if written.start < read.end && read.start < written.end {
+            let rule = format!("it must not overlap {} in memory; write out=numpy.empty(...) or .copy()", input.argument);
+            return Err(Error::Shape { argument: "out", got: "an overlapping array".to_string(), rule }.into());
+        }
+    }
+    Ok(array.clone())
+}
+
+/// A writable view of a result array.
+///
+/// # Safety
+/// The array is fresh or was checked by [`output`], and nobody else uses it while the view lives.
+pub(super) unsafe fn view_mut<'a, E: Element>(array: &'a Bound<'_, PyUntypedArray>, spatial: usize) -> ViewMut<'a, E> {
+    let rank = array.ndim();
+    let (mut shape, mut steps) = ([1; RANK], [0; RANK]);
+    let batched = usize::from(rank == spatial + 2);
+    for axis in 0..rank {
+        let target = if axis >= rank - spatial { axis + RANK - rank } else { axis + 1 - batched };
+        shape[target] = array.shape()[axis];
+        steps[target] = array.strides()[axis] / size_of::<E>() as isize;
+    }
+    // SAFETY: NumPy promises the memory; uniqueness is the caller's promise.
+    unsafe { ViewMut::from_raw((*array.as_array_ptr()).data.cast(), shape, steps) }
+}
+
+/// A new C-ordered array; steals the descriptor.
+pub(super) fn new_array<'py>(
+    py: Python<'py>,
+    descriptor: *mut numpy::npyffi::PyArray_Descr,
+    shape: &[usize],
+) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let mut sizes = shape.iter().map(|&size| size as isize).collect::<Vec<_>>();
+    // SAFETY: a valid descriptor, whose reference is given away, and as many sizes as axes; NULL strides mean C order.
+    let array = unsafe {
+        PY_ARRAY_API.PyArray_NewFromDescr(
+            py,
+            PY_ARRAY_API.get_type_object(py, NpyTypes::PyArray_Type),
+            descriptor,
+            sizes.len() as i32,
+            sizes.as_mut_ptr(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            0,
+            std::ptr::null_mut(),
+        )
+    };
+    // SAFETY: a new reference, or NULL with the exception set.
+    let array = unsafe { Bound::from_owned_ptr_or_err(py, array)? };
+    // SAFETY: PyArray_NewFromDescr made an array.
+    Ok(unsafe { array.cast_into_unchecked() })
+}
+
+fn directly_usable(array: &Bound<'_, PyUntypedArray>, descriptor: &Bound<'_, PyArrayDescr>) -> bool {
+    use numpy::PyArrayDescrMethods;
+    let object: *mut PyArrayObject = array.as_array_ptr();
+    // SAFETY: reading the flags of a live array.
+    let aligned = unsafe { (*object).flags } & NPY_ARRAY_ALIGNED != 0;
+    let size = descriptor.itemsize().max(1) as isize;
+    // SAFETY: reading the data pointer of a live array.
+    let address = unsafe { (*object).data } as usize;
+    // A record (our bfloat16) claims an alignment of 1, so the address is checked as well.
+    aligned
+        && address.is_multiple_of(descriptor.itemsize().clamp(1, 8))
+        && descriptor.is_native_byteorder() != Some(false)
+        && array.strides().iter().zip(array.shape()).all(|(stride, &size_of_axis)| size_of_axis <= 1 || stride % size == 0)
+}
+
+fn copied<'py>(array: &Bound<'py, PyUntypedArray>, descriptor: &Bound<'py, PyArrayDescr>) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let copy = new_array(array.py(), kinds::native(descriptor)?, array.shape())?;
+    // SAFETY: two live arrays of one shape; NumPy converts the byte order.
+    let status = unsafe { PY_ARRAY_API.PyArray_CopyInto(array.py(), copy.as_array_ptr(), array.as_array_ptr()) };
+    if status < 0 { Err(PyErr::fetch(array.py())) } else { Ok(copy) }
+}
+
+/// The addresses that an array's elements span.
+fn memory(array: &Bound<'_, PyUntypedArray>) -> Range<usize> {
+    // SAFETY: reading the data pointer of a live array.
+    let start = unsafe { (*array.as_array_ptr()).data } as isize;
+    if array.shape().contains(&0) {
+        return 0..0;
+    }
+    let (mut low, mut high) = (start, start);
+    for (&size, &stride) in array.shape().iter().zip(array.strides()) {
+        let span = (size as isize - 1) * stride;
+        low += span.min(0);
+        high += span.max(0);
+    }
+    low as usize..high as usize + array.dtype_size()
+}
+
+/// Whether two indices may share a place: strides, sorted, must each step over everything below them.
+fn repeats_elements(array: &Bound<'_, PyUntypedArray>) -> bool {
+    let mut axes: Vec<_> = array.shape().iter().zip(array.strides()).filter(|(size, _)| **size > 1).collect();
+    axes.sort_by_key(|(_, stride)| stride.unsigned_abs());
+    let mut reach = array.dtype_size();
+    axes.into_iter().any(|(&size, &stride)| {
+        let overlaps = stride.unsigned_abs() < reach;
+        reach += (size - 1) * stride.unsigned_abs();
+        overlaps
+    })
+}
+
+trait ItemSize {
+    fn dtype_size(&self) -> usize;
+}
+
+impl ItemSize for Bound<'_, PyUntypedArray> {
+    fn dtype_size(&self) -> usize {
+        use numpy::PyArrayDescrMethods;
+        self.dtype().itemsize()
+    }
+}

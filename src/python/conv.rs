@@ -1,0 +1,155 @@
+//! `conv` and `conv_transpose`.
+
+use pyo3::prelude::*;
+
+use super::arguments::{integer, padding, padding_mode, per_axis};
+use super::arrays::{Input, isa, output, view_mut};
+use crate::array::{Bool, Complex32, Complex64, DType, Element, bf16, f16};
+use crate::conv::{Operands, run};
+use crate::error::Error;
+use crate::shape::{ConvParams, ConvShape, TransposedParams};
+use crate::simd::Lanes;
+
+/// Convolution over `n` spatial axes; see `convrs.conv2d`.
+#[pyfunction]
+#[pyo3(signature = (n, input, weight, bias, stride, padding, dilation, groups, padding_mode, out, /))]
+#[allow(clippy::too_many_arguments)]
+pub(super) fn conv<'py>(
+    n: usize,
+    input: &Bound<'py, PyAny>,
+    weight: &Bound<'py, PyAny>,
+    bias: Option<&Bound<'py, PyAny>>,
+    stride: &Bound<'py, PyAny>,
+    padding: &Bound<'py, PyAny>,
+    dilation: &Bound<'py, PyAny>,
+    groups: &Bound<'py, PyAny>,
+    padding_mode: &str,
+    out: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let arrays = Arrays::new(n, input, weight, bias)?;
+    let params = ConvParams {
+        spatial: n,
+        stride: per_axis("stride", stride, n, 1)?,
+        padding: self::padding(padding, n)?,
+        dilation: per_axis("dilation", dilation, n, 1)?,
+        groups: integer("groups", groups)?,
+        mode: self::padding_mode(padding_mode)?,
+    };
+    let shape = ConvShape::new(arrays.five(&arrays.input), arrays.five(&arrays.weight), &params)?;
+    arrays.run(&shape, out)
+}
+
+/// Transposed convolution over `n` spatial axes; see `convrs.conv_transpose2d`.
+#[pyfunction]
+#[pyo3(signature = (n, input, weight, bias, stride, padding, output_padding, groups, dilation, out, /))]
+#[allow(clippy::too_many_arguments)]
+pub(super) fn conv_transpose<'py>(
+    n: usize,
+    input: &Bound<'py, PyAny>,
+    weight: &Bound<'py, PyAny>,
+    bias: Option<&Bound<'py, PyAny>>,
+    stride: &Bound<'py, PyAny>,
+    padding: &Bound<'py, PyAny>,
+    output_padding: &Bound<'py, PyAny>,
+    groups: &Bound<'py, PyAny>,
+    dilation: &Bound<'py, PyAny>,
+    out: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let arrays = Arrays::new(n, input, weight, bias)?;
+    let params = TransposedParams {
+        spatial: n,
+        stride: per_axis("stride", stride, n, 1)?,
+        padding: per_axis("padding", padding, n, 0)?,
+        output_padding: per_axis("output_padding", output_padding, n, 0)?,
+        dilation: per_axis("dilation", dilation, n, 1)?,
+        groups: integer("groups", groups)?,
+    };
+    let shape = ConvShape::transposed(arrays.five(&arrays.input), arrays.five(&arrays.weight), &params)?;
+    arrays.run(&shape, out)
+}
+
+struct Arrays<'py> {
+    spatial: usize,
+    input: Input<'py>,
+    weight: Input<'py>,
+    bias: Option<Input<'py>>,
+}
+
+impl<'py> Arrays<'py> {
+    fn new(
+        spatial: usize,
+        input: &Bound<'py, PyAny>,
+        weight: &Bound<'py, PyAny>,
+        bias: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Self> {
+        let input = Input::new("input", input)?;
+        let weight = Input::new("weight", weight)?;
+        weight.same_dtype(&input)?;
+        let bias = bias.map(|bias| Input::new("bias", bias)).transpose()?;
+        if let Some(bias) = &bias {
+            bias.same_dtype(&input)?;
+        }
+        let rank = spatial + 2;
+        if input.rank() != rank && input.rank() != rank - 1 {
+            return Err(Error::Shape {
+                argument: "input",
+                got: format!("{:?}", input.shape()),
+                rule: format!("it must have {rank} axes (batch, channels, {spatial} spatial), or {} without the batch", rank - 1),
+            }
+            .into());
+        }
+        if weight.rank() != rank {
+            return Err(Error::Shape {
+                argument: "weight",
+                got: format!("{:?}", weight.shape()),
+                rule: format!("it must have {rank} axes: two of channels, then {spatial} of the kernel"),
+            }
+            .into());
+        }
+        Ok(Arrays { spatial, input, weight, bias })
+    }
+
+    fn five(&self, array: &Input<'_>) -> [usize; 5] {
+        array.view::<f32>(self.spatial).shape()
+    }
+
+    fn run(&self, shape: &ConvShape, out: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(bias) = &self.bias {
+            shape.check_bias(bias.shape())?;
+        }
+        let full = shape.output_shape();
+        let batched = self.input.rank() == self.spatial + 2;
+        let mut result_shape = Vec::with_capacity(5);
+        result_shape.extend_from_slice(&full[usize::from(!batched)..2]);
+        result_shape.extend_from_slice(&full[5 - self.spatial..]);
+        let mut inputs = vec![&self.input, &self.weight];
+        inputs.extend(&self.bias);
+        let result = output(out, &result_shape, &self.input, &inputs)?;
+        match self.input.dtype {
+            DType::F32 => self.typed::<f32>(shape, &result),
+            DType::F64 => self.typed::<f64>(shape, &result),
+            DType::F16 => self.typed::<f16>(shape, &result),
+            DType::BF16 => self.typed::<bf16>(shape, &result),
+            // Wrap-around arithmetic is the same with and without a sign.
+            DType::I8 | DType::U8 => self.typed::<i8>(shape, &result),
+            DType::I16 | DType::U16 => self.typed::<i16>(shape, &result),
+            DType::I32 | DType::U32 => self.typed::<i32>(shape, &result),
+            DType::I64 | DType::U64 => self.typed::<i64>(shape, &result),
+            DType::Bool => self.typed::<Bool>(shape, &result),
+            DType::C64 => self.typed::<Complex32>(shape, &result),
+            DType::C128 => self.typed::<Complex64>(shape, &result),
+        }?;
+        Ok(result.into_any())
+    }
+
+    fn typed<E: Element<Accumulator: Lanes>>(&self, shape: &ConvShape, result: &Bound<'py, numpy::PyUntypedArray>) -> PyResult<()> {
+        let operands = Operands {
+            input: self.input.view::<E>(self.spatial),
+            weight: self.weight.view::<E>(self.spatial),
+            bias: self.bias.as_ref().map(|bias| bias.view::<E>(1)),
+        };
+        // SAFETY: the result is fresh, or `output` checked that it overlaps no input and itself nowhere.
+        let mut view = unsafe { view_mut::<E>(result, self.spatial) };
+        Ok(result.py().detach(|| run(isa(), shape, &operands, &mut view))?)
+    }
+}

@@ -1,0 +1,65 @@
+//! Which NumPy dtype is which of ours.
+
+use numpy::npyffi::{NPY_TYPES, PyArray_Descr};
+use numpy::{PyArrayDescr, PyArrayDescrMethods};
+use pyo3::prelude::*;
+
+use crate::array::DType;
+
+/// The dtype of a NumPy descriptor, or `None` if no operator takes it. bfloat16 is either ml_dtypes' or, for torch's tensors,
+/// a one-field record named "bfloat16".
+pub(super) fn of(descriptor: &Bound<'_, PyArrayDescr>) -> Option<DType> {
+    use NPY_TYPES::*;
+    let number = descriptor.num();
+    let size = descriptor.itemsize();
+    let is = |kind: NPY_TYPES| number == kind as i32;
+    // NumPy has several C integers of one size; the size decides.
+    if is(NPY_FLOAT) {
+        return Some(DType::F32);
+    }
+    if is(NPY_DOUBLE) || (is(NPY_LONGDOUBLE) && size == 8) {
+        return Some(DType::F64);
+    }
+    if is(NPY_BOOL) {
+        return Some(DType::Bool);
+    }
+    if [NPY_BYTE, NPY_SHORT, NPY_INT, NPY_LONG, NPY_LONGLONG].into_iter().any(is) {
+        return match size {
+            1 => Some(DType::I8),
+            2 => Some(DType::I16),
+            4 => Some(DType::I32),
+            8 => Some(DType::I64),
+            _ => None,
+        };
+    }
+    if [NPY_UBYTE, NPY_USHORT, NPY_UINT, NPY_ULONG, NPY_ULONGLONG].into_iter().any(is) {
+        return match size {
+            1 => Some(DType::U8),
+            2 => Some(DType::U16),
+            4 => Some(DType::U32),
+            8 => Some(DType::U64),
+            _ => None,
+        };
+    }
+    match number {
+        n if n == NPY_HALF as i32 => Some(DType::F16),
+        n if n == NPY_CFLOAT as i32 => Some(DType::C64),
+        n if n == NPY_CDOUBLE as i32 => Some(DType::C128),
+        _ if size == 2 && is_bfloat16(descriptor) => Some(DType::BF16),
+        _ => None,
+    }
+}
+
+fn is_bfloat16(descriptor: &Bound<'_, PyArrayDescr>) -> bool {
+    let named = descriptor.getattr("name").and_then(|name| name.extract::<String>()).is_ok_and(|name| name == "bfloat16");
+    let record = descriptor.getattr("names").and_then(|names| names.extract::<(String,)>()).is_ok_and(|(name,)| name == "bfloat16");
+    named || record
+}
+
+/// The descriptor in the machine's byte order, as a new reference for a new array.
+pub(super) fn native(descriptor: &Bound<'_, PyArrayDescr>) -> PyResult<*mut PyArray_Descr> {
+    if descriptor.is_native_byteorder() != Some(false) {
+        return Ok(descriptor.clone().into_dtype_ptr());
+    }
+    Ok(descriptor.call_method1("newbyteorder", ("=",))?.cast_into::<PyArrayDescr>()?.into_dtype_ptr())
+}

@@ -1,0 +1,177 @@
+//! One spatial axis.
+
+use crate::error::Error;
+
+/// What lies outside the input, for convolutions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaddingMode {
+    /// Zeros.
+    Zeros,
+    /// Mirrored about the edge element, which is not repeated.
+    Reflect,
+    /// The edge element.
+    Replicate,
+    /// The opposite end.
+    Circular,
+}
+
+impl PaddingMode {
+    /// The input element seen at `position` (negative or beyond `size` for padding); `None` is a zero.
+    #[inline(always)]
+    pub fn source(self, position: isize, size: usize) -> Option<usize> {
+        let size = size as isize;
+        if (0..size).contains(&position) {
+            return Some(position as usize);
+        }
+        let source = match self {
+            PaddingMode::Zeros => return None,
+            PaddingMode::Reflect => {
+                if position < 0 {
+                    -position
+                } else {
+                    2 * (size - 1) - position
+                }
+            }
+            PaddingMode::Replicate => position.clamp(0, size - 1),
+            PaddingMode::Circular => position.rem_euclid(size),
+        };
+        Some(source as usize)
+    }
+
+    /// The largest padding this mode can fill from an input of `size`; `None` is no limit.
+    pub fn most(self, size: usize) -> Option<usize> {
+        match self {
+            PaddingMode::Zeros => None,
+            PaddingMode::Replicate => (size == 0).then_some(0),
+            PaddingMode::Reflect => Some(size.saturating_sub(1)),
+            PaddingMode::Circular => Some(size),
+        }
+    }
+}
+
+/// One axis of a convolution whose stride is regular on both sides: output `j` of the pass stands at
+/// `output_start + j * output_step`, and its tap `t` reads input `input_start + j * input_step + t * tap_step` and kernel
+/// element `kernel_start + t * kernel_step`. A convolution is one pass; a transposed convolution is one pass a phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct AxisPass {
+    pub outputs: usize,
+    pub output_start: usize,
+    pub output_step: usize,
+    pub input_start: isize,
+    pub input_step: usize,
+    pub taps: usize,
+    pub tap_step: usize,
+    pub kernel_start: usize,
+    pub kernel_step: isize,
+}
+
+impl AxisPass {
+    /// The pass of a plain convolution.
+    pub fn plain(outputs: usize, kernel: usize, stride: usize, dilation: usize, before: usize) -> Self {
+        AxisPass {
+            outputs,
+            output_start: 0,
+            output_step: 1,
+            input_start: -(before as isize),
+            input_step: stride,
+            taps: kernel,
+            tap_step: dilation,
+            kernel_start: 0,
+            kernel_step: 1,
+        }
+    }
+
+    /// Phase `phase < stride` of a transposed convolution: the outputs congruent to it, and the taps that reach them
+    /// (output = input * stride - padding + tap * dilation).
+    pub fn phase(phase: usize, outputs: usize, kernel: usize, stride: usize, dilation: usize, padding: usize) -> Self {
+        let (position, step) = (phase as i128 + padding as i128, stride as i128);
+        let period = stride / gcd(stride, dilation);
+        let first = (0..period.min(kernel)).find(|&tap| (position - tap as i128 * dilation as i128).rem_euclid(step) == 0);
+        let taps = first.map_or(0, |first| (kernel - 1 - first) / period + 1);
+        let last = first.map_or(0, |first| first + (taps - 1) * period);
+        AxisPass {
+            outputs: outputs.saturating_sub(phase).div_ceil(stride),
+            output_start: phase,
+            output_step: stride,
+            // Taps run from the last to the first, so that the input position rises.
+            input_start: (position - last as i128 * dilation as i128).div_euclid(step) as isize,
+            input_step: 1,
+            taps,
+            tap_step: dilation / gcd(stride, dilation),
+            kernel_start: last,
+            kernel_step: -(period as isize),
+        }
+    }
+
+    /// Input elements from the first to the last that `outputs` neighbours with `taps` taps read.
+    #[inline(always)]
+    pub fn extent(&self, outputs: usize, taps: usize) -> usize {
+        if outputs == 0 || taps == 0 {
+            return 0;
+        }
+        (outputs - 1).saturating_mul(self.input_step).saturating_add((taps - 1).saturating_mul(self.tap_step)).saturating_add(1)
+    }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// Output size of a plain convolution along one axis.
+pub(super) fn conv_output(
+    axis: usize,
+    input: usize,
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    padding: (usize, usize),
+) -> Result<usize, Error> {
+    let overflow = Error::Overflow { what: "the padded input" };
+    let padded = input.checked_add(padding.0).and_then(|sum| sum.checked_add(padding.1)).ok_or(overflow.clone())?;
+    let effective = (kernel - 1).checked_mul(dilation).and_then(|span| span.checked_add(1)).ok_or(overflow.clone())?;
+    if padded > isize::MAX as usize / 4 {
+        return Err(overflow);
+    }
+    if effective > padded {
+        return Err(Error::KernelTooLarge { axis, input, padding, kernel, dilation });
+    }
+    Ok((padded - effective) / stride + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phases_reach_every_pair_of_the_definition_once() {
+        for (input, kernel, stride, dilation, padding) in [(5, 3, 2, 1, 1), (4, 4, 3, 2, 0), (3, 5, 2, 2, 3), (6, 2, 5, 3, 1), (1, 1, 4, 1, 0)] {
+            let outputs = (input - 1) * stride + dilation * (kernel - 1) + 1 - 2 * padding;
+            let mut expected = Vec::new();
+            for i in 0..input {
+                for k in 0..kernel {
+                    let o = (i * stride + k * dilation) as isize - padding as isize;
+                    if (0..outputs as isize).contains(&o) {
+                        expected.push((o as usize, i, k));
+                    }
+                }
+            }
+            let mut found = Vec::new();
+            for phase in 0..stride {
+                let pass = AxisPass::phase(phase, outputs, kernel, stride, dilation, padding);
+                for j in 0..pass.outputs {
+                    for t in 0..pass.taps {
+                        let i = pass.input_start + (j * pass.input_step + t * pass.tap_step) as isize;
+                        let k = pass.kernel_start as isize + t as isize * pass.kernel_step;
+                        if (0..input as isize).contains(&i) {
+                            found.push((pass.output_start + j * pass.output_step, i as usize, k as usize));
+                        }
+                    }
+                }
+            }
+            expected.sort_unstable();
+            found.sort_unstable();
+            assert_eq!(found, expected);
+        }
+    }
+}

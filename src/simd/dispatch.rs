@@ -1,0 +1,210 @@
+//! Which instruction set runs, and the shims that switch it on.
+
+use std::sync::OnceLock;
+
+use super::{Portable, Simd};
+#[cfg(target_arch = "x86_64")]
+use super::x86::{Avx2, Avx512};
+use crate::array::{Accumulator, Bool, Complex32, Complex64};
+
+/// An instruction set that kernels are compiled for, worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Isa {
+    /// The architecture's baseline.
+    Portable,
+    /// AVX2, FMA, F16C.
+    Avx2,
+    /// AVX-512 F, BW, DQ, VL.
+    Avx512,
+}
+
+impl Isa {
+    /// Every instruction set, worst first.
+    pub const ALL: [Isa; 3] = [Isa::Portable, Isa::Avx2, Isa::Avx512];
+
+    /// The name that `CONVRS_ISA` takes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Isa::Portable => "portable",
+            Isa::Avx2 => "avx2",
+            Isa::Avx512 => "avx512",
+        }
+    }
+
+    /// Whether this CPU has it.
+    pub fn available(self) -> bool {
+        match self {
+            Isa::Portable => true,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => has_avx2(),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => has_avx2() && has_avx512(),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => false,
+        }
+    }
+
+    /// The one in use: `CONVRS_ISA` if set, else the best this CPU has. Chosen once a process.
+    pub fn chosen() -> Result<Isa, String> {
+        static CHOSEN: OnceLock<Result<Isa, String>> = OnceLock::new();
+        CHOSEN.get_or_init(|| Isa::parse(std::env::var("CONVRS_ISA").ok().as_deref())).clone()
+    }
+
+    /// The instruction set of that name, or the best available one; an error if this CPU lacks it.
+    pub fn parse(name: Option<&str>) -> Result<Isa, String> {
+        let available: Vec<Isa> = Isa::ALL.into_iter().filter(|isa| isa.available()).collect();
+        let Some(name) = name else { return Ok(available[available.len() - 1]) };
+        available.iter().copied().find(|isa| isa.name() == name).ok_or_else(|| {
+            let names: Vec<_> = available.iter().map(|isa| isa.name()).collect();
+            format!("CONVRS_ISA is {name:?}: this CPU has {}", names.join(", "))
+        })
+    }
+}
+
+/// Plain loops to be compiled once for each instruction set. `run` must be `#[inline(always)]`.
+pub trait Body {
+    /// What it gives back.
+    type Output;
+    /// The loops.
+    fn run(self) -> Self::Output;
+}
+
+/// A kernel, generic over the token. `run` must be `#[inline(always)]`.
+pub trait Operation<T> {
+    /// What it gives back.
+    type Output;
+    /// The kernel.
+    fn run<S: Simd<Scalar = T>>(self, simd: S) -> Self::Output;
+}
+
+/// An accumulator that kernels exist for, with its token on each instruction set.
+pub trait Lanes: Accumulator {
+    /// Token on AVX-512.
+    type Avx512: Simd<Scalar = Self>;
+    /// Token on AVX2.
+    type Avx2: Simd<Scalar = Self>;
+    /// Token everywhere.
+    type Portable: Simd<Scalar = Self>;
+    /// # Safety
+    /// The CPU has AVX-512.
+    unsafe fn avx512() -> Self::Avx512;
+    /// # Safety
+    /// The CPU has AVX2, FMA and F16C.
+    unsafe fn avx2() -> Self::Avx2;
+    /// The portable token.
+    fn portable() -> Self::Portable;
+}
+
+#[cfg(target_arch = "x86_64")]
+macro_rules! native_lanes {
+    ($($scalar:ty, $lanes:literal);*) => { $(
+        impl Lanes for $scalar {
+            type Avx512 = Avx512<$scalar>;
+            type Avx2 = Avx2<$scalar>;
+            type Portable = Portable<$scalar, $lanes>;
+            #[inline(always)]
+            unsafe fn avx512() -> Self::Avx512 {
+                // SAFETY: the caller promises the instruction set.
+                unsafe { Avx512::<$scalar>::new() }
+            }
+            #[inline(always)]
+            unsafe fn avx2() -> Self::Avx2 {
+                // SAFETY: the caller promises the instruction set.
+                unsafe { Avx2::<$scalar>::new() }
+            }
+            #[inline(always)]
+            fn portable() -> Self::Portable {
+                Portable::new()
+            }
+        }
+    )* };
+}
+
+macro_rules! portable_lanes {
+    ($($scalar:ty, $lanes:literal);*) => { $(
+        impl Lanes for $scalar {
+            type Avx512 = Portable<$scalar, $lanes>;
+            type Avx2 = Portable<$scalar, $lanes>;
+            type Portable = Portable<$scalar, $lanes>;
+            #[inline(always)]
+            unsafe fn avx512() -> Self::Avx512 {
+                Portable::new()
+            }
+            #[inline(always)]
+            unsafe fn avx2() -> Self::Avx2 {
+                Portable::new()
+            }
+            #[inline(always)]
+            fn portable() -> Self::Portable {
+                Portable::new()
+            }
+        }
+    )* };
+}
+
+#[cfg(target_arch = "x86_64")]
+native_lanes!(f32, 4; f64, 2);
+#[cfg(not(target_arch = "x86_64"))]
+portable_lanes!(f32, 4; f64, 2);
+portable_lanes!(i8, 16; i16, 16; i32, 8; i64, 4; Bool, 16; Complex32, 4; Complex64, 2);
+
+struct Held<S, O> {
+    simd: S,
+    operation: O,
+}
+
+impl<S: Simd, O: Operation<S::Scalar>> Body for Held<S, O> {
+    type Output = O::Output;
+    #[inline(always)]
+    fn run(self) -> O::Output {
+        self.operation.run(self.simd)
+    }
+}
+
+/// Runs a kernel with the token of `isa`.
+pub fn dispatch<T: Lanes, O: Operation<T>>(isa: Isa, operation: O) -> O::Output {
+    assert!(isa.available());
+    match isa {
+        Isa::Portable => vectorised(isa, Held { simd: T::portable(), operation }),
+        // SAFETY: availability was asserted.
+        Isa::Avx2 => vectorised(isa, Held { simd: unsafe { T::avx2() }, operation }),
+        // SAFETY: availability was asserted.
+        Isa::Avx512 => vectorised(isa, Held { simd: unsafe { T::avx512() }, operation }),
+    }
+}
+
+/// One list of features feeds both the detection and the shim, so that they cannot drift apart.
+#[cfg(target_arch = "x86_64")]
+macro_rules! shim {
+    ($shim:ident, $detect:ident, $($feature:tt),+) => {
+        fn $detect() -> bool {
+            $( std::is_x86_feature_detected!($feature) )&&+
+        }
+
+        /// # Safety
+        /// The CPU has the features.
+        #[target_feature($(enable = $feature),+)]
+        unsafe fn $shim<B: Body>(body: B) -> B::Output {
+            body.run()
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+shim!(with_avx2, has_avx2, "avx2", "fma", "f16c", "bmi1", "bmi2", "popcnt", "lzcnt");
+#[cfg(target_arch = "x86_64")]
+shim!(with_avx512, has_avx512, "avx2", "fma", "f16c", "bmi1", "bmi2", "popcnt", "lzcnt", "avx512f", "avx512bw", "avx512dq", "avx512vl");
+
+/// Runs loops compiled for `isa`.
+pub fn vectorised<B: Body>(isa: Isa, body: B) -> B::Output {
+    assert!(isa.available());
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: availability was asserted.
+        Isa::Avx512 => unsafe { with_avx512(body) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: availability was asserted.
+        Isa::Avx2 => unsafe { with_avx2(body) },
+        _ => body.run(),
+    }
+}

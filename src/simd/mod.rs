@@ -1,0 +1,46 @@
+//! Vectors of one instruction set behind one small trait, and the one place that chooses the instruction set.
+//!
+//! A token (`Avx512<f32>`, `Avx2<f32>`, `Portable<f32, 4>`) is a proof that the CPU has the instructions. Kernels are written
+//! once, generic over [`Simd`], and everything they call is `#[inline(always)]`: a helper that is not inlined into the
+//! `target_feature` shim of `dispatch` loses the features, and each intrinsic in it becomes a call.
+
+mod dispatch;
+mod portable;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+pub use dispatch::{Body, Isa, Lanes, Operation, dispatch, vectorised};
+pub use portable::Portable;
+
+use crate::array::Accumulator;
+
+/// The vector operations of one instruction set on one element type.
+pub trait Simd: Copy + Send + Sync {
+    /// One lane.
+    type Scalar: Accumulator;
+    /// All lanes.
+    type Vector: Copy;
+    /// Lanes of a vector.
+    const LANES: usize;
+    /// Output pixels that, times two vectors, fit the registers beside two weights and one input.
+    const PIXELS: usize;
+    /// Whether `multiply_add` rounds once (fused) or twice.
+    const FUSED: bool;
+
+    /// All lanes zero.
+    fn zero(self) -> Self::Vector;
+    /// All lanes `value`.
+    fn splat(self, value: Self::Scalar) -> Self::Vector;
+    /// Lanes from memory, unaligned.
+    ///
+    /// # Safety
+    /// `LANES` elements can be read from `from`.
+    unsafe fn load(self, from: *const Self::Scalar) -> Self::Vector;
+    /// Lanes to memory, unaligned.
+    ///
+    /// # Safety
+    /// `LANES` elements can be written from `to`.
+    unsafe fn store(self, to: *mut Self::Scalar, vector: Self::Vector);
+    /// `x * w + accumulator`, lane by lane.
+    fn multiply_add(self, x: Self::Vector, w: Self::Vector, accumulator: Self::Vector) -> Self::Vector;
+}

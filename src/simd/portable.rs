@@ -1,0 +1,50 @@
+//! Vectors as plain arrays, for every architecture and every element type.
+
+use std::marker::PhantomData;
+
+use super::Simd;
+use crate::array::Accumulator;
+
+/// `N` lanes of `T` in an array, which the compiler turns into whatever vectors the target has.
+#[derive(Clone, Copy)]
+pub struct Portable<T, const N: usize>(PhantomData<T>);
+
+impl<T, const N: usize> Portable<T, N> {
+    pub(super) fn new() -> Self {
+        Portable(PhantomData)
+    }
+}
+
+impl<T: Accumulator, const N: usize> Simd for Portable<T, N> {
+    type Scalar = T;
+    type Vector = [T; N];
+    const LANES: usize = N;
+    const PIXELS: usize = 4;
+    const FUSED: bool = false;
+
+    #[inline(always)]
+    fn zero(self) -> [T; N] {
+        [T::default(); N]
+    }
+    #[inline(always)]
+    fn splat(self, value: T) -> [T; N] {
+        [value; N]
+    }
+    #[inline(always)]
+    unsafe fn load(self, from: *const T) -> [T; N] {
+        // SAFETY: the caller promises N readable elements.
+        unsafe { from.cast::<[T; N]>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut T, vector: [T; N]) {
+        // SAFETY: the caller promises N writable elements.
+        unsafe { to.cast::<[T; N]>().write_unaligned(vector) }
+    }
+    #[inline(always)]
+    fn multiply_add(self, x: [T; N], w: [T; N], mut accumulator: [T; N]) -> [T; N] {
+        for lane in 0..N {
+            accumulator[lane] = accumulator[lane].plus(x[lane].times(w[lane]));
+        }
+        accumulator
+    }
+}
