@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use numpy::npyffi::{NPY_ARRAY_ALIGNED, NPY_ARRAY_WRITEABLE, NpyTypes, PY_ARRAY_API, PyArrayObject};
+use numpy::npyffi::{NPY_ARRAY_ALIGNED, NPY_ARRAY_WRITEABLE, NpyTypes, PY_ARRAY_API, PyArrayObject, get_type_object};
 use numpy::{PyArrayDescr, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
@@ -39,6 +39,11 @@ impl<'py> Input<'py> {
         Ok(Input { array, dtype, argument })
     }
 
+    /// The interpreter.
+    pub fn py(&self) -> Python<'py> {
+        self.array.py()
+    }
+
     /// Number of axes.
     pub fn rank(&self) -> usize {
         self.array.ndim()
@@ -59,19 +64,11 @@ impl<'py> Input<'py> {
         Err(Error::Kind { argument: self.argument, got: self.array.dtype().to_string(), rule }.into())
     }
 
-    /// The array with `leading` axes kept in front and its `spatial` axes moved to the back of five; a missing batch axis is 1.
+    /// The array as (batch, channels, depth, height, width): its last `spatial` axes at the back, a missing batch axis 1.
     pub fn view<E: Element>(&self, spatial: usize) -> View<'py, E> {
-        let rank = self.rank();
-        let strides = self.array.strides();
-        let (mut shape, mut steps) = ([1; RANK], [0; RANK]);
-        let batched = usize::from(rank == spatial + 2);
-        for axis in 0..rank {
-            let target = if axis + spatial >= rank { axis + RANK - rank } else { axis + 1 - batched };
-            shape[target] = self.array.shape()[axis];
-            steps[target] = strides[axis] / size_of::<E>() as isize;
-        }
+        let (shape, strides) = five_axes(&self.array, spatial, size_of::<E>());
         // SAFETY: NumPy promises the memory behind shape and strides while `array` is held; it is aligned and initialised.
-        unsafe { View::from_raw((*self.array.as_array_ptr()).data.cast(), shape, steps) }
+        unsafe { View::from_raw((*self.array.as_array_ptr()).fields.data.cast(), shape, strides) }
     }
 
     /// A new array of that shape with this one's dtype, C-ordered.
@@ -84,60 +81,76 @@ impl<'py> Input<'py> {
     }
 }
 
-/// The array a result goes to: `out` if given and right, else a new one.
-pub(super) fn output<'py>(
-    out: Option<&Bound<'py, PyAny>>,
-    shape: &[usize],
-    like: &Input<'py>,
-    inputs: &[&Input<'py>],
-) -> PyResult<Bound<'py, PyUntypedArray>> {
-    let Some(out) = out else { return like.result(shape) };
-    let array = out.cast::<PyUntypedArray>().map_err(|_| super::arguments::wrong_kind("out", out, "a NumPy array"))?;
-    if array.shape() != shape {
-        let rule = format!("the result has shape {shape:?}; write out=numpy.empty({shape:?}, {})", like.array.dtype());
-        return Err(Error::Shape { argument: "out", got: format!("{:?}", array.shape()), rule }.into());
-    }
-    let descriptor = array.dtype();
-    if kinds::of(&descriptor) != Some(like.dtype) {
-        let rule = format!("the result has dtype {}", like.array.dtype());
-        return Err(Error::Kind { argument: "out", got: descriptor.to_string(), rule }.into());
-    }
-    // SAFETY: reading the flags of a live array.
-    let flags = unsafe { (*array.as_array_ptr()).flags };
-    if flags & NPY_ARRAY_WRITEABLE == 0 || !directly_usable(array, &descriptor) {
-        let rule = "it must be writable, aligned and in the machine's byte order".to_string();
-        return Err(Error::Shape { argument: "out", got: "an array that cannot be written in place".to_string(), rule }.into());
-    }
-    if repeats_elements(array) {
-        let rule = "every element must have its own place in memory; write numpy.empty".to_string();
-        return Err(Error::Shape { argument: "out", got: format!("strides {:?}", array.strides()), rule }.into());
-    }
-    let written = memory(array);
-    for input in inputs {
-        let read = input.memory();
-        if written.start < read.end && read.start < written.end {
-            let rule = format!("it must not overlap {} in memory; write out=numpy.empty(...) or .copy()", input.argument);
-            return Err(Error::Shape { argument: "out", got: "an overlapping array".to_string(), rule }.into());
-        }
-    }
-    Ok(array.clone())
+/// The array a result goes to: fresh, or `out` after its checks. Nobody else writes it while it is held.
+pub(super) struct Output<'py> {
+    array: Bound<'py, PyUntypedArray>,
 }
 
-/// A writable view of a result array.
-///
-/// # Safety
-/// The array is fresh or was checked by [`output`], and nobody else uses it while the view lives.
-pub(super) unsafe fn view_mut<'a, E: Element>(array: &'a Bound<'_, PyUntypedArray>, spatial: usize) -> ViewMut<'a, E> {
+impl<'py> Output<'py> {
+    /// `out` if given and right, else a new array with the dtype of `like`. `inputs` must not overlap it.
+    pub fn new(
+        out: Option<&Bound<'py, PyAny>>,
+        shape: &[usize],
+        like: &Input<'py>,
+        inputs: &[&Input<'py>],
+    ) -> PyResult<Self> {
+        let Some(out) = out else { return Ok(Output { array: like.result(shape)? }) };
+        let array = out.cast::<PyUntypedArray>().map_err(|_| super::arguments::wrong_kind("out", out, "a NumPy array"))?;
+        if array.shape() != shape {
+            let rule = format!("the result has shape {shape:?}; write out=numpy.empty({shape:?}, {})", like.array.dtype());
+            return Err(Error::Shape { argument: "out", got: format!("{:?}", array.shape()), rule }.into());
+        }
+        let descriptor = array.dtype();
+        if kinds::of(&descriptor) != Some(like.dtype) {
+            let rule = format!("the result has dtype {}", like.array.dtype());
+            return Err(Error::Kind { argument: "out", got: descriptor.to_string(), rule }.into());
+        }
+        // SAFETY: reading the flags of a live array.
+        let flags = unsafe { (*array.as_array_ptr()).fields.flags };
+        if flags & NPY_ARRAY_WRITEABLE == 0 || !directly_usable(array, &descriptor) {
+            let rule = "it must be writable, aligned and in the machine's byte order".to_string();
+            return Err(Error::Shape { argument: "out", got: "an array that cannot be written in place".to_string(), rule }.into());
+        }
+        if repeats_elements(array) {
+            let rule = "every element must have its own place in memory; write numpy.empty".to_string();
+            return Err(Error::Shape { argument: "out", got: format!("strides {:?}", array.strides()), rule }.into());
+        }
+        let written = memory(array);
+        for input in inputs {
+            let read = input.memory();
+            if written.start < read.end && read.start < written.end {
+                let rule = format!("it must not overlap {} in memory; write out=numpy.empty(...) or .copy()", input.argument);
+                return Err(Error::Shape { argument: "out", got: "an overlapping array".to_string(), rule }.into());
+            }
+        }
+        Ok(Output { array: array.clone() })
+    }
+
+    /// The array as (batch, channels, depth, height, width).
+    pub fn view<E: Element>(&mut self, spatial: usize) -> ViewMut<'_, E> {
+        let (shape, strides) = five_axes(&self.array, spatial, size_of::<E>());
+        // SAFETY: NumPy promises the memory behind shape and strides; the array is fresh, or `new` has checked that every
+        // element has its own place, aligned, that no input shares.
+        unsafe { ViewMut::from_raw((*self.array.as_array_ptr()).fields.data.cast(), shape, strides) }
+    }
+
+    /// The result for Python.
+    pub fn into_any(self) -> Bound<'py, PyAny> {
+        self.array.into_any()
+    }
+}
+
+/// Shape and strides (in elements of `size` bytes) as (batch, channels, depth, height, width).
+fn five_axes(array: &Bound<'_, PyUntypedArray>, spatial: usize, size: usize) -> ([usize; RANK], [isize; RANK]) {
     let rank = array.ndim();
-    let (mut shape, mut steps) = ([1; RANK], [0; RANK]);
+    let (mut shape, mut strides) = ([1; RANK], [0; RANK]);
     let batched = usize::from(rank == spatial + 2);
     for axis in 0..rank {
-        let target = if axis >= rank - spatial { axis + RANK - rank } else { axis + 1 - batched };
+        let target = if axis + spatial >= rank { axis + RANK - rank } else { axis + 1 - batched };
         shape[target] = array.shape()[axis];
-        steps[target] = array.strides()[axis] / size_of::<E>() as isize;
+        strides[target] = array.strides()[axis] / size as isize;
     }
-    // SAFETY: NumPy promises the memory; uniqueness is the caller's promise.
-    unsafe { ViewMut::from_raw((*array.as_array_ptr()).data.cast(), shape, steps) }
+    (shape, strides)
 }
 
 /// A new C-ordered array; steals the descriptor.
@@ -151,7 +164,7 @@ pub(super) fn new_array<'py>(
     let array = unsafe {
         PY_ARRAY_API.PyArray_NewFromDescr(
             py,
-            PY_ARRAY_API.get_type_object(py, NpyTypes::PyArray_Type),
+            get_type_object(py, NpyTypes::PyArray_Type),
             descriptor,
             sizes.len() as i32,
             sizes.as_mut_ptr(),
@@ -171,10 +184,10 @@ fn directly_usable(array: &Bound<'_, PyUntypedArray>, descriptor: &Bound<'_, PyA
     use numpy::PyArrayDescrMethods;
     let object: *mut PyArrayObject = array.as_array_ptr();
     // SAFETY: reading the flags of a live array.
-    let aligned = unsafe { (*object).flags } & NPY_ARRAY_ALIGNED != 0;
+    let aligned = unsafe { (*object).fields.flags } & NPY_ARRAY_ALIGNED != 0;
     let size = descriptor.itemsize().max(1) as isize;
     // SAFETY: reading the data pointer of a live array.
-    let address = unsafe { (*object).data } as usize;
+    let address = unsafe { (*object).fields.data } as usize;
     // A record (our bfloat16) claims an alignment of 1, so the address is checked as well.
     aligned
         && address.is_multiple_of(descriptor.itemsize().clamp(1, 8))
@@ -192,7 +205,7 @@ fn copied<'py>(array: &Bound<'py, PyUntypedArray>, descriptor: &Bound<'py, PyArr
 /// The addresses that an array's elements span.
 fn memory(array: &Bound<'_, PyUntypedArray>) -> Range<usize> {
     // SAFETY: reading the data pointer of a live array.
-    let start = unsafe { (*array.as_array_ptr()).data } as isize;
+    let start = unsafe { (*array.as_array_ptr()).fields.data } as isize;
     if array.shape().contains(&0) {
         return 0..0;
     }

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 
 use super::arguments::{integer, padding, padding_mode, per_axis};
-use super::arrays::{Input, isa, output, view_mut};
+use super::arrays::{Input, Output, isa};
 use crate::array::{Bool, Complex32, Complex64, DType, Element, bf16, f16};
 use crate::conv::{Operands, run};
 use crate::error::Error;
@@ -124,32 +124,32 @@ impl<'py> Arrays<'py> {
         result_shape.extend_from_slice(&full[5 - self.spatial..]);
         let mut inputs = vec![&self.input, &self.weight];
         inputs.extend(&self.bias);
-        let result = output(out, &result_shape, &self.input, &inputs)?;
+        let mut result = Output::new(out, &result_shape, &self.input, &inputs)?;
+        let py = self.input.py();
         match self.input.dtype {
-            DType::F32 => self.typed::<f32>(shape, &result),
-            DType::F64 => self.typed::<f64>(shape, &result),
-            DType::F16 => self.typed::<f16>(shape, &result),
-            DType::BF16 => self.typed::<bf16>(shape, &result),
+            DType::F32 => self.typed::<f32>(py, shape, &mut result),
+            DType::F64 => self.typed::<f64>(py, shape, &mut result),
+            DType::F16 => self.typed::<f16>(py, shape, &mut result),
+            DType::BF16 => self.typed::<bf16>(py, shape, &mut result),
             // Wrap-around arithmetic is the same with and without a sign.
-            DType::I8 | DType::U8 => self.typed::<i8>(shape, &result),
-            DType::I16 | DType::U16 => self.typed::<i16>(shape, &result),
-            DType::I32 | DType::U32 => self.typed::<i32>(shape, &result),
-            DType::I64 | DType::U64 => self.typed::<i64>(shape, &result),
-            DType::Bool => self.typed::<Bool>(shape, &result),
-            DType::C64 => self.typed::<Complex32>(shape, &result),
-            DType::C128 => self.typed::<Complex64>(shape, &result),
+            DType::I8 | DType::U8 => self.typed::<i8>(py, shape, &mut result),
+            DType::I16 | DType::U16 => self.typed::<i16>(py, shape, &mut result),
+            DType::I32 | DType::U32 => self.typed::<i32>(py, shape, &mut result),
+            DType::I64 | DType::U64 => self.typed::<i64>(py, shape, &mut result),
+            DType::Bool => self.typed::<Bool>(py, shape, &mut result),
+            DType::C64 => self.typed::<Complex32>(py, shape, &mut result),
+            DType::C128 => self.typed::<Complex64>(py, shape, &mut result),
         }?;
         Ok(result.into_any())
     }
 
-    fn typed<E: Element<Accumulator: Lanes>>(&self, shape: &ConvShape, result: &Bound<'py, numpy::PyUntypedArray>) -> PyResult<()> {
+    fn typed<E: Element<Accumulator: Lanes>>(&self, py: Python<'_>, shape: &ConvShape, result: &mut Output<'_>) -> PyResult<()> {
         let operands = Operands {
             input: self.input.view::<E>(self.spatial),
             weight: self.weight.view::<E>(self.spatial),
             bias: self.bias.as_ref().map(|bias| bias.view::<E>(1)),
         };
-        // SAFETY: the result is fresh, or `output` checked that it overlaps no input and itself nowhere.
-        let mut view = unsafe { view_mut::<E>(result, self.spatial) };
-        Ok(result.py().detach(|| run(isa(), shape, &operands, &mut view))?)
+        let mut output = result.view::<E>(self.spatial);
+        Ok(py.detach(|| run(isa(), shape, &operands, &mut output))?)
     }
 }

@@ -1,0 +1,1 @@
+"""Convolution and pooling of torch.nn.functional on NumPy arrays."""
