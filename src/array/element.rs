@@ -1,8 +1,5 @@
 //! The dtypes, what they accumulate in, and how they are ordered.
 
-use half::{bf16, f16};
-use num_complex::{Complex32, Complex64};
-
 /// The dtypes of NumPy (and bfloat16) that the operators take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
@@ -29,8 +26,14 @@ pub enum DType {
 #[repr(transparent)]
 pub struct Bool(pub u8);
 
+/// Plain numbers, which scratch memory may hold.
+///
+/// # Safety
+/// Every bit pattern is a valid value, and the alignment is at most that of a cache line.
+pub unsafe trait Plain: Copy + Send + Sync + Default + 'static {}
+
 /// What products are added up in: a ring with its own rounding or wrap-around.
-pub trait Accumulator: Copy + Send + Sync + Default + PartialEq + std::fmt::Debug + 'static {
+pub trait Accumulator: Plain + PartialEq + std::fmt::Debug {
     /// `self + other`.
     fn plus(self, other: Self) -> Self;
     /// `self * other`.
@@ -38,7 +41,7 @@ pub trait Accumulator: Copy + Send + Sync + Default + PartialEq + std::fmt::Debu
 }
 
 /// What a sum of many elements is held in, and how it is divided by a count.
-pub trait Sum: Copy + Send + Sync + Default + 'static {
+pub trait Sum: Plain {
     /// `self + other`.
     fn plus(self, other: Self) -> Self;
     /// `self / count`; integers round toward zero. `count` is not 0.
@@ -46,7 +49,7 @@ pub trait Sum: Copy + Send + Sync + Default + 'static {
 }
 
 /// A dtype: how it is stored, widened for products and for sums, and narrowed again.
-pub trait Element: Copy + Send + Sync + Default + PartialEq + std::fmt::Debug + 'static {
+pub trait Element: Plain + PartialEq + std::fmt::Debug {
     /// The dtype's name.
     const DTYPE: DType;
     /// True where `Accumulator` is the very same type, so that kernels may read arrays in place.
@@ -63,6 +66,11 @@ pub trait Element: Copy + Send + Sync + Default + PartialEq + std::fmt::Debug + 
     fn to_sum(self) -> Self::Sum;
     /// Back, with one rounding or wrap-around.
     fn from_sum(value: Self::Sum) -> Self;
+    /// A run as sums without a copy, where `Sum` is the very same type.
+    #[inline(always)]
+    fn as_sums(_run: &[Self]) -> Option<&[Self::Sum]> {
+        None
+    }
     /// Widens a contiguous run; 16-bit floats use the CPU's conversion where it has one.
     fn widen_run(from: &[Self], to: &mut [Self::Accumulator]) {
         for (to, from) in to.iter_mut().zip(from) {
@@ -73,269 +81,19 @@ pub trait Element: Copy + Send + Sync + Default + PartialEq + std::fmt::Debug + 
 
 /// A dtype whose elements can be compared as torch's max pools do.
 pub trait Ordered: Element {
+    /// What is compared: the element itself, or for 16-bit floats an integer in the same order.
+    type Key: Plain;
     /// Where a maximum starts: -inf, or the least integer.
-    const LOWEST: Self;
+    const LOWEST: Self::Key;
+    /// The key of an element.
+    fn key(self) -> Self::Key;
+    /// The element of a key; a NaN may change its payload, a negative zero its sign.
+    fn from_key(key: Self::Key) -> Self;
     /// Torch's rule `value > best || isnan(value)`: the first of equals stays, the last NaN wins.
-    fn replaces(self, best: Self) -> bool;
-}
-
-macro_rules! float {
-    ($type:ty, $dtype:ident) => {
-        impl Accumulator for $type {
-            #[inline(always)]
-            fn plus(self, other: Self) -> Self {
-                self + other
-            }
-            #[inline(always)]
-            fn times(self, other: Self) -> Self {
-                self * other
-            }
-        }
-        impl Sum for $type {
-            #[inline(always)]
-            fn plus(self, other: Self) -> Self {
-                self + other
-            }
-            #[inline(always)]
-            fn divide(self, count: i64) -> Self {
-                self / count as $type
-            }
-        }
-        impl Element for $type {
-            const DTYPE: DType = DType::$dtype;
-            const IN_PLACE: bool = true;
-            type Accumulator = $type;
-            type Sum = $type;
-            #[inline(always)]
-            fn widen(self) -> $type {
-                self
-            }
-            #[inline(always)]
-            fn narrow(value: $type) -> Self {
-                value
-            }
-            #[inline(always)]
-            fn to_sum(self) -> $type {
-                self
-            }
-            #[inline(always)]
-            fn from_sum(value: $type) -> Self {
-                value
-            }
-        }
-        impl Ordered for $type {
-            const LOWEST: Self = <$type>::NEG_INFINITY;
-            #[inline(always)]
-            fn replaces(self, best: Self) -> bool {
-                self > best || self.is_nan()
-            }
-        }
-    };
-}
-float!(f32, F32);
-float!(f64, F64);
-
-macro_rules! half_float {
-    ($type:ty, $dtype:ident) => {
-        impl Element for $type {
-            const DTYPE: DType = DType::$dtype;
-            const IN_PLACE: bool = false;
-            type Accumulator = f32;
-            type Sum = f32;
-            #[inline(always)]
-            fn widen(self) -> f32 {
-                self.to_f32()
-            }
-            #[inline(always)]
-            fn narrow(value: f32) -> Self {
-                <$type>::from_f32(value)
-            }
-            #[inline(always)]
-            fn to_sum(self) -> f32 {
-                self.to_f32()
-            }
-            #[inline(always)]
-            fn from_sum(value: f32) -> Self {
-                <$type>::from_f32(value)
-            }
-            fn widen_run(from: &[Self], to: &mut [f32]) {
-                half::slice::HalfFloatSliceExt::convert_to_f32_slice(from, &mut to[..from.len()]);
-            }
-        }
-        impl Ordered for $type {
-            const LOWEST: Self = <$type>::NEG_INFINITY;
-            #[inline(always)]
-            fn replaces(self, best: Self) -> bool {
-                self > best || self.is_nan()
-            }
-        }
-    };
-}
-half_float!(f16, F16);
-half_float!(bf16, BF16);
-
-macro_rules! integer {
-    ($type:ty, $dtype:ident, $sum:ty) => {
-        impl Accumulator for $type {
-            #[inline(always)]
-            fn plus(self, other: Self) -> Self {
-                self.wrapping_add(other)
-            }
-            #[inline(always)]
-            fn times(self, other: Self) -> Self {
-                self.wrapping_mul(other)
-            }
-        }
-        impl Element for $type {
-            const DTYPE: DType = DType::$dtype;
-            const IN_PLACE: bool = true;
-            type Accumulator = $type;
-            type Sum = $sum;
-            #[inline(always)]
-            fn widen(self) -> $type {
-                self
-            }
-            #[inline(always)]
-            fn narrow(value: $type) -> Self {
-                value
-            }
-            #[inline(always)]
-            fn to_sum(self) -> $sum {
-                self as $sum
-            }
-            #[inline(always)]
-            fn from_sum(value: $sum) -> Self {
-                value as $type
-            }
-        }
-        impl Ordered for $type {
-            const LOWEST: Self = <$type>::MIN;
-            #[inline(always)]
-            fn replaces(self, best: Self) -> bool {
-                self > best
-            }
-        }
-    };
-}
-integer!(i8, I8, i64);
-integer!(i16, I16, i64);
-integer!(i32, I32, i64);
-integer!(i64, I64, i64);
-integer!(u8, U8, i64);
-integer!(u16, U16, i64);
-integer!(u32, U32, i64);
-integer!(u64, U64, u64);
-
-impl Sum for i64 {
+    fn replaces(value: Self::Key, best: Self::Key) -> bool;
+    /// A run as keys without a copy, where `Key` is the very same type.
     #[inline(always)]
-    fn plus(self, other: Self) -> Self {
-        self.wrapping_add(other)
-    }
-    #[inline(always)]
-    fn divide(self, count: i64) -> Self {
-        self.wrapping_div(count)
+    fn as_keys(_run: &[Self]) -> Option<&[Self::Key]> {
+        None
     }
 }
-
-impl Sum for u64 {
-    #[inline(always)]
-    fn plus(self, other: Self) -> Self {
-        self.wrapping_add(other)
-    }
-    #[inline(always)]
-    fn divide(self, count: i64) -> Self {
-        let quotient = self / count.unsigned_abs();
-        if count < 0 { quotient.wrapping_neg() } else { quotient }
-    }
-}
-
-impl Accumulator for Bool {
-    #[inline(always)]
-    fn plus(self, other: Self) -> Self {
-        Bool(self.0 | other.0)
-    }
-    #[inline(always)]
-    fn times(self, other: Self) -> Self {
-        Bool(self.0 & other.0)
-    }
-}
-
-impl Element for Bool {
-    const DTYPE: DType = DType::Bool;
-    const IN_PLACE: bool = true;
-    type Accumulator = Bool;
-    type Sum = i64;
-    #[inline(always)]
-    fn widen(self) -> Bool {
-        self
-    }
-    #[inline(always)]
-    fn narrow(value: Bool) -> Self {
-        value
-    }
-    #[inline(always)]
-    fn to_sum(self) -> i64 {
-        i64::from(self.0 != 0)
-    }
-    #[inline(always)]
-    fn from_sum(value: i64) -> Self {
-        Bool(u8::from(value != 0))
-    }
-}
-
-impl Ordered for Bool {
-    const LOWEST: Self = Bool(0);
-    #[inline(always)]
-    fn replaces(self, best: Self) -> bool {
-        self.0 > best.0
-    }
-}
-
-macro_rules! complex {
-    ($type:ty, $part:ty, $dtype:ident) => {
-        impl Accumulator for $type {
-            #[inline(always)]
-            fn plus(self, other: Self) -> Self {
-                self + other
-            }
-            #[inline(always)]
-            fn times(self, other: Self) -> Self {
-                self * other
-            }
-        }
-        impl Sum for $type {
-            #[inline(always)]
-            fn plus(self, other: Self) -> Self {
-                self + other
-            }
-            #[inline(always)]
-            fn divide(self, count: i64) -> Self {
-                self / count as $part
-            }
-        }
-        impl Element for $type {
-            const DTYPE: DType = DType::$dtype;
-            const IN_PLACE: bool = true;
-            type Accumulator = $type;
-            type Sum = $type;
-            #[inline(always)]
-            fn widen(self) -> $type {
-                self
-            }
-            #[inline(always)]
-            fn narrow(value: $type) -> Self {
-                value
-            }
-            #[inline(always)]
-            fn to_sum(self) -> $type {
-                self
-            }
-            #[inline(always)]
-            fn from_sum(value: $type) -> Self {
-                value
-            }
-        }
-    };
-}
-complex!(Complex32, f32, C64);
-complex!(Complex64, f64, C128);

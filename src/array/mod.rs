@@ -1,13 +1,14 @@
 //! Element types, strided views, the shared output of a parallel loop, and scratch memory.
 
 mod element;
+mod numbers;
 mod scratch;
 mod tiles;
 mod view;
 
-pub use element::{Accumulator, Bool, DType, Element, Ordered, Sum};
+pub use element::{Accumulator, Bool, DType, Element, Ordered, Plain, Sum};
 pub use half::{bf16, f16};
 pub use num_complex::{Complex32, Complex64};
 pub use scratch::{SCRATCH_BYTES, Scratch, with_scratch};
 pub use tiles::SharedOutput;
-pub use view::{RANK, View, ViewMut, contiguous_strides};
+pub use view::{RANK, Run, View, ViewMut, contiguous_strides};

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::element::Accumulator;
+use super::element::Plain;
 
 /// The most working memory that one thread ever holds.
 pub const SCRATCH_BYTES: usize = 8 << 20;
@@ -21,20 +21,15 @@ pub struct Scratch<'a> {
 
 impl<'a> Scratch<'a> {
     /// Cuts off `count` elements, aligned to a cache line; their values are whatever was there before, zeros at first.
-    pub fn cut<T: Accumulator>(&mut self, count: usize) -> &'a mut [T] {
+    pub fn cut<T: Plain>(&mut self, count: usize) -> &'a mut [T] {
         let words = Self::words::<T>(count);
         let rest = std::mem::take(&mut self.rest);
         assert!(words <= rest.len(), "scratch of {count} elements was not reserved");
         let (taken, rest) = rest.split_at_mut(words);
         self.rest = rest;
-        // SAFETY: the words are ours alone and initialised; every bit pattern is a valid accumulator (floats, integers,
-        // complex numbers, and `Bool`, a plain byte); `words` covers `count` elements; 64-byte alignment suits them all.
+        // SAFETY: the words are ours alone and initialised; every bit pattern is a valid `Plain`; `words` covers `count`
+        // elements; 64-byte alignment suits them all.
         unsafe { std::slice::from_raw_parts_mut(taken.as_mut_ptr().cast(), count) }
-    }
-
-    /// Cuts off `count` offsets into a patch.
-    pub fn cut_offsets(&mut self, count: usize) -> &'a mut [u32] {
-        self.cut(count)
     }
 
     fn words<T>(count: usize) -> usize {

@@ -87,21 +87,50 @@ impl<'a, T> View<'a, T> {
         unsafe { &*self.pointer.offset(self.offset(index)) }
     }
 
-    /// The `width` elements of one row as a slice, if they lie side by side.
+    /// `count` elements along the width from `index` on.
     #[inline(always)]
-    pub fn row(&self, batch: usize, channel: usize, depth: usize, height: usize) -> Option<&'a [T]> {
-        let index = [batch, channel, depth, height, 0];
-        let inside = (0..RANK - 1).all(|axis| index[axis] < self.shape[axis]);
-        if !inside || (self.strides[4] != 1 && self.shape[4] > 1) {
-            return None;
+    pub fn run(&self, index: [usize; RANK], count: usize) -> Run<'a, T> {
+        for axis in 0..RANK - 1 {
+            assert!(index[axis] < self.shape[axis], "index {index:?} outside {:?}", self.shape);
         }
-        // SAFETY: the row's elements are inside the shape and adjacent.
-        Some(unsafe { std::slice::from_raw_parts(self.pointer.offset(self.offset(index)), self.shape[4]) })
+        assert!(index[RANK - 1] + count <= self.shape[RANK - 1]);
+        // SAFETY: the first element is inside the shape, or one past its end if `count` is 0.
+        let pointer = unsafe { self.pointer.offset(self.offset(index)) };
+        Run { pointer, stride: self.strides[RANK - 1], count, lifetime: PhantomData }
     }
 
     /// The largest offset that the view reaches, in elements from its pointer; 0 for an empty one.
     pub fn last_offset(&self) -> isize {
         (0..RANK).map(|axis| (self.shape[axis].max(1) as isize - 1) * self.strides[axis].max(0)).sum()
+    }
+}
+
+/// Neighbours along the width.
+#[derive(Clone, Copy)]
+pub struct Run<'a, T> {
+    pointer: *const T,
+    stride: isize,
+    count: usize,
+    lifetime: PhantomData<&'a [T]>,
+}
+
+impl<'a, T: Copy> Run<'a, T> {
+    /// The element at `position`.
+    #[inline(always)]
+    pub fn at(&self, position: usize) -> T {
+        assert!(position < self.count);
+        // SAFETY: the run's elements are inside the view it was taken from.
+        unsafe { *self.pointer.offset(position as isize * self.stride) }
+    }
+
+    /// The elements as a slice, if they lie side by side.
+    #[inline(always)]
+    pub fn as_slice(&self) -> Option<&'a [T]> {
+        if self.stride != 1 && self.count > 1 {
+            return None;
+        }
+        // SAFETY: the run's elements are inside the view it was taken from, and adjacent.
+        Some(unsafe { std::slice::from_raw_parts(self.pointer, self.count) })
     }
 }
 

@@ -309,8 +309,8 @@ impl Sizes {
             panel: scratch.cut(self.panel),
             patch: scratch.cut(self.patch),
             sums: scratch.cut(self.sums),
-            taps: scratch.cut_offsets(self.taps),
-            pixels: scratch.cut_offsets(self.pixels),
+            taps: scratch.cut(self.taps),
+            pixels: scratch.cut(self.pixels),
         }
     }
 }

@@ -1,1 +1,19 @@
-//! Pools.
+//! Pools: [`max`], [`avg`] and [`lp`] say how a window becomes one value, `rows` walks the windows; beside them the maximum
+//! with its index, its inverse [`unpool`], and the sliding blocks of [`unfold`].
+
+mod avg;
+mod lp;
+mod max;
+mod max_index;
+mod rows;
+mod tiling;
+mod unfold;
+mod unpool;
+
+pub use avg::Average;
+pub use lp::{Power, PowerSum};
+pub use max::Max;
+pub use max_index::run_with_indices;
+pub use rows::{Reduction, run};
+pub use unfold::{fold, unfold};
+pub use unpool::unpool;

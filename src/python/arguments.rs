@@ -53,6 +53,29 @@ pub(super) fn per_axis(argument: &'static str, value: &Bound<'_, PyAny>, spatial
     Ok(axes)
 }
 
+/// As [`per_axis`], where `None` (for an axis or for all) keeps what the input has.
+pub(super) fn optional_per_axis(argument: &'static str, value: &Bound<'_, PyAny>, spatial: usize) -> PyResult<[Option<i64>; 3]> {
+    if value.is_none() {
+        return Ok([None; 3]);
+    }
+    let Ok(items) = value.extract::<Vec<Option<Bound<'_, PyAny>>>>() else {
+        return Ok(per_axis(argument, value, spatial, 1)?.map(Some));
+    };
+    if items.len() != spatial || items.iter().all(Option::is_some) {
+        return Ok(per_axis(argument, value, spatial, 1)?.map(Some));
+    }
+    let mut axes = [None; 3];
+    for (axis, item) in items.iter().enumerate() {
+        axes[3 - spatial + axis] = item.as_ref().map(|item| integer(argument, item)).transpose()?;
+    }
+    Ok(axes)
+}
+
+/// Whether it is `[]` or `()`, which torch takes for "not given".
+pub(super) fn is_empty_sequence(value: &Bound<'_, PyAny>) -> bool {
+    value.len().is_ok_and(|length| length == 0)
+}
+
 /// The `padding` of a convolution: a number, a sequence, "valid", "same", or a (before, after) pair for each axis.
 pub(super) fn padding(value: &Bound<'_, PyAny>, spatial: usize) -> PyResult<Padding> {
     if let Ok(text) = value.cast::<PyString>() {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use numpy::npyffi::{NPY_ARRAY_ALIGNED, NPY_ARRAY_WRITEABLE, NpyTypes, PY_ARRAY_API, PyArrayObject, get_type_object};
-use numpy::{PyArrayDescr, PyUntypedArray, PyUntypedArrayMethods};
+use numpy::{PyArrayDescr, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
 use super::kinds;
@@ -76,6 +76,40 @@ impl<'py> Input<'py> {
         new_array(self.array.py(), kinds::native(&self.array.dtype())?, shape)
     }
 
+    /// The dtype's name in Python.
+    pub fn dtype_name(&self) -> String {
+        self.array.dtype().to_string()
+    }
+
+    /// The TypeError for a dtype that the operator has no meaning for.
+    pub fn refused(&self) -> PyErr {
+        let rule = "the operator is not defined for it; write .astype(numpy.float32)".to_string();
+        Error::Kind { argument: self.argument, got: self.dtype_name(), rule }.into()
+    }
+
+    /// Refuses an array that is not (batch, channels, `spatial` axes), with or without the batch.
+    pub fn check_rank(&self, spatial: usize) -> PyResult<()> {
+        let rank = spatial + 2;
+        if self.rank() == rank || self.rank() == rank - 1 {
+            return Ok(());
+        }
+        let rule = format!("it must have {rank} axes (batch, channels, {spatial} spatial), or {} without the batch", rank - 1);
+        Err(Error::Shape { argument: self.argument, got: format!("{:?}", self.shape()), rule }.into())
+    }
+
+    /// Sizes as (batch, channels, depth, height, width).
+    pub fn five(&self, spatial: usize) -> [usize; RANK] {
+        five_axes(&self.array, spatial, 1).0
+    }
+
+    /// The sizes in `five` of the axes that this array has.
+    pub fn without_neutral_axes(&self, spatial: usize, five: [usize; RANK]) -> Vec<usize> {
+        let mut shape = Vec::with_capacity(RANK);
+        shape.extend_from_slice(&five[usize::from(self.rank() == spatial + 1)..2]);
+        shape.extend_from_slice(&five[RANK - spatial..]);
+        shape
+    }
+
     fn memory(&self) -> Range<usize> {
         memory(&self.array)
     }
@@ -124,6 +158,11 @@ impl<'py> Output<'py> {
             }
         }
         Ok(Output { array: array.clone() })
+    }
+
+    /// A new array for indices.
+    pub fn indices(py: Python<'py>, shape: &[usize]) -> PyResult<Self> {
+        Ok(Output { array: new_array(py, numpy::dtype::<i64>(py).into_dtype_ptr(), shape)? })
     }
 
     /// The array as (batch, channels, depth, height, width).
@@ -181,7 +220,6 @@ pub(super) fn new_array<'py>(
 }
 
 fn directly_usable(array: &Bound<'_, PyUntypedArray>, descriptor: &Bound<'_, PyArrayDescr>) -> bool {
-    use numpy::PyArrayDescrMethods;
     let object: *mut PyArrayObject = array.as_array_ptr();
     // SAFETY: reading the flags of a live array.
     let aligned = unsafe { (*object).fields.flags } & NPY_ARRAY_ALIGNED != 0;
@@ -236,7 +274,6 @@ trait ItemSize {
 
 impl ItemSize for Bound<'_, PyUntypedArray> {
     fn dtype_size(&self) -> usize {
-        use numpy::PyArrayDescrMethods;
-        self.dtype().itemsize()
+            self.dtype().itemsize()
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn conv<'py>(
         groups: integer("groups", groups)?,
         mode: self::padding_mode(padding_mode)?,
     };
-    let shape = ConvShape::new(arrays.five(&arrays.input), arrays.five(&arrays.weight), &params)?;
+    let shape = ConvShape::new(arrays.input.five(n), arrays.weight.five(n), &params)?;
     arrays.run(&shape, out)
 }
 
@@ -64,7 +64,7 @@ pub(super) fn conv_transpose<'py>(
         dilation: per_axis("dilation", dilation, n, 1)?,
         groups: integer("groups", groups)?,
     };
-    let shape = ConvShape::transposed(arrays.five(&arrays.input), arrays.five(&arrays.weight), &params)?;
+    let shape = ConvShape::transposed(arrays.input.five(n), arrays.weight.five(n), &params)?;
     arrays.run(&shape, out)
 }
 
@@ -90,14 +90,7 @@ impl<'py> Arrays<'py> {
             bias.same_dtype(&input)?;
         }
         let rank = spatial + 2;
-        if input.rank() != rank && input.rank() != rank - 1 {
-            return Err(Error::Shape {
-                argument: "input",
-                got: format!("{:?}", input.shape()),
-                rule: format!("it must have {rank} axes (batch, channels, {spatial} spatial), or {} without the batch", rank - 1),
-            }
-            .into());
-        }
+        input.check_rank(spatial)?;
         if weight.rank() != rank {
             return Err(Error::Shape {
                 argument: "weight",
@@ -109,19 +102,11 @@ impl<'py> Arrays<'py> {
         Ok(Arrays { spatial, input, weight, bias })
     }
 
-    fn five(&self, array: &Input<'_>) -> [usize; 5] {
-        array.view::<f32>(self.spatial).shape()
-    }
-
     fn run(&self, shape: &ConvShape, out: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
         if let Some(bias) = &self.bias {
             shape.check_bias(bias.shape())?;
         }
-        let full = shape.output_shape();
-        let batched = self.input.rank() == self.spatial + 2;
-        let mut result_shape = Vec::with_capacity(5);
-        result_shape.extend_from_slice(&full[usize::from(!batched)..2]);
-        result_shape.extend_from_slice(&full[5 - self.spatial..]);
+        let result_shape = self.input.without_neutral_axes(self.spatial, shape.output_shape());
         let mut inputs = vec![&self.input, &self.weight];
         inputs.extend(&self.bias);
         let mut result = Output::new(out, &result_shape, &self.input, &inputs)?;

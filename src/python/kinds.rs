@@ -63,3 +63,52 @@ pub(super) fn native(descriptor: &Bound<'_, PyArrayDescr>) -> PyResult<*mut PyAr
     }
     Ok(descriptor.call_method1("newbyteorder", ("=",))?.cast_into::<PyArrayDescr>()?.into_dtype_ptr())
 }
+
+/// Runs `$body` with `$element` as the element type of `$input`, which must be one of the listed dtypes.
+macro_rules! element {
+    ($input:expr, $element:ident => $body:expr, $($dtype:ident $type:ty),+) => {
+        match $input.dtype {
+            $(crate::array::DType::$dtype => { type $element = $type; $body })+
+            #[allow(unreachable_patterns)]
+            _ => return Err($input.refused()),
+        }
+    };
+}
+
+/// Every dtype.
+macro_rules! any_element {
+    ($input:expr, $element:ident => $body:expr) => {
+        crate::python::kinds::element!($input, $element => $body,
+            F16 crate::array::f16, BF16 crate::array::bf16, F32 f32, F64 f64, I8 i8, I16 i16, I32 i32, I64 i64,
+            U8 u8, U16 u16, U32 u32, U64 u64, Bool crate::array::Bool,
+            C64 crate::array::Complex32, C128 crate::array::Complex64)
+    };
+}
+
+/// Every dtype with an order.
+macro_rules! ordered_element {
+    ($input:expr, $element:ident => $body:expr) => {
+        crate::python::kinds::element!($input, $element => $body,
+            F16 crate::array::f16, BF16 crate::array::bf16, F32 f32, F64 f64, I8 i8, I16 i16, I32 i32, I64 i64,
+            U8 u8, U16 u16, U32 u32, U64 u64, Bool crate::array::Bool)
+    };
+}
+
+/// The floating-point dtypes.
+macro_rules! float_element {
+    ($input:expr, $element:ident => $body:expr) => {
+        crate::python::kinds::element!($input, $element => $body,
+            F16 crate::array::f16, BF16 crate::array::bf16, F32 f32, F64 f64)
+    };
+}
+
+/// Every dtype, as an element of its size: for operators that only move elements and write zeros.
+macro_rules! stored_element {
+    ($input:expr, $element:ident => $body:expr) => {
+        crate::python::kinds::element!($input, $element => $body,
+            F16 u16, BF16 u16, F32 u32, F64 u64, I8 u8, I16 u16, I32 u32, I64 u64,
+            U8 u8, U16 u16, U32 u32, U64 u64, Bool u8, C64 u64, C128 crate::array::Complex64)
+    };
+}
+
+pub(super) use {any_element, element, float_element, ordered_element, stored_element};

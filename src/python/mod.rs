@@ -4,7 +4,11 @@ mod arguments;
 mod arrays;
 mod conv;
 mod errors;
+mod fractional;
 mod kinds;
+mod pool;
+mod unfold;
+mod unpooled;
 
 use pyo3::prelude::*;
 
@@ -16,6 +20,10 @@ mod _convrs {
 
     #[pymodule_export]
     use super::conv::{conv, conv_transpose};
+    #[pymodule_export]
+    use super::pool::{adaptive_avg_pool, adaptive_max_pool, avg_pool, fractional_max_pool, lp_pool, max_pool, max_unpool};
+    #[pymodule_export]
+    use super::unfold::{fold, unfold};
     #[pymodule_export]
     use super::{get_num_threads, instruction_set, multiply_add, set_num_threads};
 

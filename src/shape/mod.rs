@@ -2,6 +2,12 @@
 
 mod axis;
 mod conv;
+mod pool;
+mod unfold;
+mod window;
 
 pub use axis::{AxisPass, PaddingMode};
 pub use conv::{ConvParams, ConvShape, Padding, TransposedParams};
+pub use pool::{PoolParams, PoolShape};
+pub use unfold::{UnfoldParams, UnfoldShape};
+pub use window::{Window, Windows};

@@ -1,0 +1,339 @@
+//! How each number type fulfils the traits of its dtype.
+
+use half::{bf16, f16};
+use num_complex::{Complex32, Complex64};
+
+use super::element::{Accumulator, Bool, DType, Element, Ordered, Plain, Sum};
+
+macro_rules! float {
+    ($type:ty, $dtype:ident) => {
+        impl Accumulator for $type {
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self {
+                self + other
+            }
+            #[inline(always)]
+            fn times(self, other: Self) -> Self {
+                self * other
+            }
+        }
+        impl Sum for $type {
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self {
+                self + other
+            }
+            #[inline(always)]
+            fn divide(self, count: i64) -> Self {
+                self / count as $type
+            }
+        }
+        impl Element for $type {
+            const DTYPE: DType = DType::$dtype;
+            const IN_PLACE: bool = true;
+            type Accumulator = $type;
+            type Sum = $type;
+            #[inline(always)]
+            fn widen(self) -> $type {
+                self
+            }
+            #[inline(always)]
+            fn narrow(value: $type) -> Self {
+                value
+            }
+            #[inline(always)]
+            fn to_sum(self) -> $type {
+                self
+            }
+            #[inline(always)]
+            fn from_sum(value: $type) -> Self {
+                value
+            }
+            #[inline(always)]
+            fn as_sums(run: &[$type]) -> Option<&[$type]> {
+                Some(run)
+            }
+        }
+        impl Ordered for $type {
+            type Key = $type;
+            const LOWEST: Self = <$type>::NEG_INFINITY;
+            #[inline(always)]
+            fn key(self) -> $type {
+                self
+            }
+            #[inline(always)]
+            fn from_key(key: $type) -> Self {
+                key
+            }
+            #[inline(always)]
+            fn replaces(value: $type, best: $type) -> bool {
+                value > best || value.is_nan()
+            }
+            #[inline(always)]
+            fn as_keys(run: &[$type]) -> Option<&[$type]> {
+                Some(run)
+            }
+        }
+    };
+}
+float!(f32, F32);
+float!(f64, F64);
+
+macro_rules! half_float {
+    ($type:ty, $dtype:ident) => {
+        impl Element for $type {
+            const DTYPE: DType = DType::$dtype;
+            const IN_PLACE: bool = false;
+            type Accumulator = f32;
+            type Sum = f32;
+            #[inline(always)]
+            fn widen(self) -> f32 {
+                self.to_f32()
+            }
+            #[inline(always)]
+            fn narrow(value: f32) -> Self {
+                <$type>::from_f32(value)
+            }
+            #[inline(always)]
+            fn to_sum(self) -> f32 {
+                self.to_f32()
+            }
+            #[inline(always)]
+            fn from_sum(value: f32) -> Self {
+                <$type>::from_f32(value)
+            }
+            fn widen_run(from: &[Self], to: &mut [f32]) {
+                half::slice::HalfFloatSliceExt::convert_to_f32_slice(from, &mut to[..from.len()]);
+            }
+        }
+        impl Ordered for $type {
+            type Key = i16;
+            const LOWEST: i16 = <$type>::NEG_INFINITY.to_bits() as i16 ^ 0x7fff;
+            #[inline(always)]
+            fn key(self) -> i16 {
+                let bits = self.to_bits() as i16;
+                let magnitude = bits & 0x7fff;
+                if magnitude == 0 {
+                    0
+                } else if magnitude > <$type>::INFINITY.to_bits() as i16 {
+                    i16::MAX
+                } else {
+                    bits ^ ((bits >> 15) & 0x7fff)
+                }
+            }
+            #[inline(always)]
+            fn from_key(key: i16) -> Self {
+                <$type>::from_bits((key ^ ((key >> 15) & 0x7fff)) as u16)
+            }
+            #[inline(always)]
+            fn replaces(value: i16, best: i16) -> bool {
+                value > best || value == i16::MAX
+            }
+        }
+    };
+}
+half_float!(f16, F16);
+half_float!(bf16, BF16);
+
+macro_rules! integer {
+    ($type:ty, $dtype:ident, $sum:ty) => {
+        impl Accumulator for $type {
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self {
+                self.wrapping_add(other)
+            }
+            #[inline(always)]
+            fn times(self, other: Self) -> Self {
+                self.wrapping_mul(other)
+            }
+        }
+        impl Element for $type {
+            const DTYPE: DType = DType::$dtype;
+            const IN_PLACE: bool = true;
+            type Accumulator = $type;
+            type Sum = $sum;
+            #[inline(always)]
+            fn widen(self) -> $type {
+                self
+            }
+            #[inline(always)]
+            fn narrow(value: $type) -> Self {
+                value
+            }
+            #[inline(always)]
+            fn to_sum(self) -> $sum {
+                self as $sum
+            }
+            #[inline(always)]
+            fn from_sum(value: $sum) -> Self {
+                value as $type
+            }
+        }
+        impl Ordered for $type {
+            type Key = $type;
+            const LOWEST: Self = <$type>::MIN;
+            #[inline(always)]
+            fn key(self) -> $type {
+                self
+            }
+            #[inline(always)]
+            fn from_key(key: $type) -> Self {
+                key
+            }
+            #[inline(always)]
+            fn replaces(value: $type, best: $type) -> bool {
+                value > best
+            }
+            #[inline(always)]
+            fn as_keys(run: &[$type]) -> Option<&[$type]> {
+                Some(run)
+            }
+        }
+    };
+}
+integer!(i8, I8, i64);
+integer!(i16, I16, i64);
+integer!(i32, I32, i64);
+integer!(i64, I64, i64);
+integer!(u8, U8, i64);
+integer!(u16, U16, i64);
+integer!(u32, U32, i64);
+integer!(u64, U64, u64);
+
+impl Sum for i64 {
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self.wrapping_add(other)
+    }
+    #[inline(always)]
+    fn divide(self, count: i64) -> Self {
+        self.wrapping_div(count)
+    }
+}
+
+impl Sum for u64 {
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self.wrapping_add(other)
+    }
+    #[inline(always)]
+    fn divide(self, count: i64) -> Self {
+        let quotient = self / count.unsigned_abs();
+        if count < 0 { quotient.wrapping_neg() } else { quotient }
+    }
+}
+
+impl Accumulator for Bool {
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        Bool(self.0 | other.0)
+    }
+    #[inline(always)]
+    fn times(self, other: Self) -> Self {
+        Bool(self.0 & other.0)
+    }
+}
+
+impl Element for Bool {
+    const DTYPE: DType = DType::Bool;
+    const IN_PLACE: bool = true;
+    type Accumulator = Bool;
+    type Sum = i64;
+    #[inline(always)]
+    fn widen(self) -> Bool {
+        self
+    }
+    #[inline(always)]
+    fn narrow(value: Bool) -> Self {
+        value
+    }
+    #[inline(always)]
+    fn to_sum(self) -> i64 {
+        i64::from(self.0 != 0)
+    }
+    #[inline(always)]
+    fn from_sum(value: i64) -> Self {
+        Bool(u8::from(value != 0))
+    }
+}
+
+impl Ordered for Bool {
+    type Key = Bool;
+    const LOWEST: Bool = Bool(0);
+    #[inline(always)]
+    fn key(self) -> Bool {
+        self
+    }
+    #[inline(always)]
+    fn from_key(key: Bool) -> Self {
+        key
+    }
+    #[inline(always)]
+    fn replaces(value: Bool, best: Bool) -> bool {
+        value.0 > best.0
+    }
+    #[inline(always)]
+    fn as_keys(run: &[Bool]) -> Option<&[Bool]> {
+        Some(run)
+    }
+}
+
+macro_rules! complex {
+    ($type:ty, $part:ty, $dtype:ident) => {
+        impl Accumulator for $type {
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self {
+                self + other
+            }
+            #[inline(always)]
+            fn times(self, other: Self) -> Self {
+                self * other
+            }
+        }
+        impl Sum for $type {
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self {
+                self + other
+            }
+            #[inline(always)]
+            fn divide(self, count: i64) -> Self {
+                self / count as $part
+            }
+        }
+        impl Element for $type {
+            const DTYPE: DType = DType::$dtype;
+            const IN_PLACE: bool = true;
+            type Accumulator = $type;
+            type Sum = $type;
+            #[inline(always)]
+            fn widen(self) -> $type {
+                self
+            }
+            #[inline(always)]
+            fn narrow(value: $type) -> Self {
+                value
+            }
+            #[inline(always)]
+            fn to_sum(self) -> $type {
+                self
+            }
+            #[inline(always)]
+            fn from_sum(value: $type) -> Self {
+                value
+            }
+            #[inline(always)]
+            fn as_sums(run: &[$type]) -> Option<&[$type]> {
+                Some(run)
+            }
+        }
+    };
+}
+complex!(Complex32, f32, C64);
+complex!(Complex64, f64, C128);
+
+macro_rules! plain {
+    ($($type:ty)*) => { $(
+        // SAFETY: numbers (and `Bool`, a plain byte) take every bit pattern.
+        unsafe impl Plain for $type {}
+    )* };
+}
+plain!(f16 bf16 f32 f64 i8 i16 i32 i64 u8 u16 u32 u64 Bool Complex32 Complex64);

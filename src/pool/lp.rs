@@ -1,0 +1,70 @@
+//! The power mean of a window, as `torch.nn.functional.lp_pool2d`: (mean of x^p * kernel elements)^(1/p). In ceil mode the mean
+//! of the last window is taken over the elements it has, so a short window counts as if it were full.
+
+use super::rows::Reduction;
+use crate::array::{Element, Sum};
+
+/// The power mean with exponent `norm`; `taps` elements make a full window.
+#[derive(Clone, Copy)]
+pub struct Power {
+    /// The exponent.
+    pub norm: f64,
+    /// Elements of a full window.
+    pub taps: i64,
+}
+
+/// Sums that have powers.
+pub trait PowerSum: Sum {
+    /// `self` to the power of `exponent`, which is rounded to the precision of `self` first.
+    fn power(self, exponent: f64) -> Self;
+    /// `self * count`.
+    fn scale(self, count: i64) -> Self;
+}
+
+macro_rules! power {
+    ($($type:ty)*) => { $(
+        impl PowerSum for $type {
+            #[inline(always)]
+            fn power(self, exponent: f64) -> Self {
+                // The exact cases are what torch takes for them, and they vectorise.
+                if exponent == 2.0 {
+                    self * self
+                } else if exponent == 1.0 {
+                    self
+                } else if exponent == 0.5 {
+                    self.sqrt()
+                } else if exponent == 3.0 {
+                    self * self * self
+                } else {
+                    self.powf(exponent as $type)
+                }
+            }
+            #[inline(always)]
+            fn scale(self, count: i64) -> Self {
+                self * count as $type
+            }
+        }
+    )* };
+}
+power!(f32 f64);
+
+impl<E: Element<Sum: PowerSum>> Reduction<E> for Power {
+    type Value = E::Sum;
+
+    #[inline(always)]
+    fn empty(self) -> E::Sum {
+        E::Sum::default()
+    }
+    #[inline(always)]
+    fn lift(self, element: E) -> E::Sum {
+        element.to_sum().power(self.norm)
+    }
+    #[inline(always)]
+    fn combine(self, sum: E::Sum, value: E::Sum) -> E::Sum {
+        sum.plus(value)
+    }
+    #[inline(always)]
+    fn finish(self, sum: E::Sum, divisor: i64) -> E {
+        E::from_sum(sum.divide(divisor).scale(self.taps).power(1.0 / self.norm))
+    }
+}

@@ -1,0 +1,33 @@
+//! The maximum of a window.
+
+use super::rows::Reduction;
+use crate::array::Ordered;
+
+/// Torch's maximum: a NaN wins, a window without elements is -inf (or the least integer).
+#[derive(Clone, Copy)]
+pub struct Max;
+
+impl<E: Ordered> Reduction<E> for Max {
+    type Value = E::Key;
+
+    #[inline(always)]
+    fn empty(self) -> E::Key {
+        E::LOWEST
+    }
+    #[inline(always)]
+    fn lift(self, element: E) -> E::Key {
+        element.key()
+    }
+    #[inline(always)]
+    fn lifted(self, run: &[E]) -> Option<&[E::Key]> {
+        E::as_keys(run)
+    }
+    #[inline(always)]
+    fn combine(self, best: E::Key, value: E::Key) -> E::Key {
+        if E::replaces(value, best) { value } else { best }
+    }
+    #[inline(always)]
+    fn finish(self, best: E::Key, _divisor: i64) -> E {
+        E::from_key(best)
+    }
+}

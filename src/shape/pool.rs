@@ -1,0 +1,194 @@
+//! A whole pool: arguments in, checked windows out.
+
+use super::window::Windows;
+use crate::array::RANK;
+use crate::error::{Error, checked_product};
+
+/// The arguments of a sliding pool; axes are depth, height, width, and the first `3 - spatial` are neutral.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct PoolParams {
+    pub spatial: usize,
+    pub kernel: [i64; 3],
+    pub stride: [i64; 3],
+    pub padding: [i64; 3],
+    pub dilation: [i64; 3],
+    pub ceil_mode: bool,
+}
+
+impl PoolParams {
+    /// Sizes that a max pool with these parameters would have turned into `pooled`; `wanted` may differ from the smallest
+    /// of them by less than a stride in both directions, as in torch.
+    pub fn unpooled(&self, pooled: [usize; 3], wanted: Option<[i64; 3]>) -> Result<[usize; 3], Error> {
+        let mut sizes = [1; 3];
+        for axis in 3 - self.spatial..3 {
+            let (kernel, stride, padding) = (self.kernel[axis], self.stride[axis], self.padding[axis]);
+            if stride < 1 {
+                return Err(Error::TooSmall { argument: "stride", got: stride, least: 1 });
+            }
+            let default = (pooled[axis] as i128 - 1) * stride as i128 - 2 * padding as i128 + kernel as i128;
+            let default = i64::try_from(default).map_err(|_| Error::Overflow { what: "the output" })?;
+            let size = wanted.map_or(default, |wanted| wanted[axis]);
+            let (low, high) = (default.saturating_sub(stride), default.saturating_add(stride));
+            let formula = format!(
+                "on spatial axis {} the default is (input - 1) * stride - 2 * padding + kernel = ({} - 1) * {stride} - 2 * {padding} + \
+                 {kernel} = {default}",
+                axis + self.spatial - 3,
+                pooled[axis]
+            );
+            if wanted.is_some() && !(low < size && size < high) {
+                let rule = format!("{formula}, and it must lie between {low} and {high}, both excluded");
+                return Err(Error::Shape { argument: "output_size", got: size.to_string(), rule });
+            }
+            if size < 1 {
+                return Err(Error::Shape { argument: "output_size", got: size.to_string(), rule: format!("{formula}; it must be at least 1") });
+            }
+            sizes[axis] = size as usize;
+        }
+        Ok(sizes)
+    }
+}
+
+/// A pool whose sizes are known to be right.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub struct PoolShape {
+    pub batch: usize,
+    pub channels: usize,
+    pub input: [usize; 3],
+    pub output: [usize; 3],
+    windows: [Windows; 3],
+    /// For fractional pools, the samples of every plane: windows differ from plane to plane.
+    samples: Vec<[f64; 3]>,
+}
+
+impl PoolShape {
+    /// Checks a sliding pool over `input` (batch, channels, depth, height, width).
+    pub fn sliding(input: [usize; RANK], params: &PoolParams) -> Result<Self, Error> {
+        let first = 3 - params.spatial;
+        let mut windows = [Windows::adaptive(1, 1); 3];
+        for axis in first..3 {
+            windows[axis] = sliding_axis(axis - first, input[2 + axis], axis, params)?;
+        }
+        Self::new(input, windows, Vec::new())
+    }
+
+    /// Checks an adaptive pool; an output size of `None` keeps the input's.
+    pub fn adaptive(input: [usize; RANK], spatial: usize, output: [Option<i64>; 3]) -> Result<Self, Error> {
+        let mut windows = [Windows::adaptive(1, 1); 3];
+        for axis in 3 - spatial..3 {
+            let size = output[axis].unwrap_or(input[2 + axis] as i64);
+            if size < 0 {
+                return Err(Error::TooSmall { argument: "output_size", got: size, least: 0 });
+            }
+            windows[axis] = Windows::adaptive(input[2 + axis], size as usize);
+        }
+        Self::new(input, windows, Vec::new())
+    }
+
+    /// Checks a fractional pool. `samples` holds one number in [0, 1) for every plane and axis (depth, height, width),
+    /// `round` rounds to the precision in which the window starts are computed.
+    pub fn fractional(
+        input: [usize; RANK],
+        spatial: usize,
+        kernel: [i64; 3],
+        output: [i64; 3],
+        samples: Vec<[f64; 3]>,
+        round: fn(f64) -> f64,
+    ) -> Result<Self, Error> {
+        let mut windows = [Windows::adaptive(1, 1); 3];
+        for axis in 3 - spatial..3 {
+            let size = input[2 + axis] as i64;
+            if kernel[axis] < 1 {
+                return Err(Error::TooSmall { argument: "kernel_size", got: kernel[axis], least: 1 });
+            }
+            if output[axis] < 1 {
+                return Err(Error::TooSmall { argument: "output_size", got: output[axis], least: 1 });
+            }
+            if kernel[axis] > size {
+                let because = format!("the input size on spatial axis {}", axis + spatial - 3);
+                return Err(Error::TooLarge { argument: "kernel_size", got: kernel[axis], most: size, because });
+            }
+            if output[axis] > size - kernel[axis] + 1 {
+                let because = format!("input size - kernel_size + 1 = {size} - {} + 1", kernel[axis]);
+                return Err(Error::TooLarge { argument: "output_size", got: output[axis], most: size - kernel[axis] + 1, because });
+            }
+            windows[axis] = Windows::Fractional {
+                input: input[2 + axis],
+                outputs: output[axis] as usize,
+                kernel: kernel[axis] as usize,
+                sample: 0.0,
+                round,
+            };
+        }
+        Self::new(input, windows, samples)
+    }
+
+    fn new(input: [usize; RANK], windows: [Windows; 3], samples: Vec<[f64; 3]>) -> Result<Self, Error> {
+        let output = windows.map(|axis| axis.outputs());
+        let [batch, channels, depth, height, width] = input;
+        checked_product("the output", &[batch, channels, output[0], output[1], output[2]])?;
+        Ok(PoolShape { batch, channels, input: [depth, height, width], output, windows, samples })
+    }
+
+    /// Shape of the result: (batch, channels, depth, height, width).
+    pub fn output_shape(&self) -> [usize; RANK] {
+        [self.batch, self.channels, self.output[0], self.output[1], self.output[2]]
+    }
+
+    /// The windows of one plane, counted over batch and channels.
+    pub fn windows(&self, plane: usize) -> [Windows; 3] {
+        let mut windows = self.windows;
+        if let Some(samples) = self.samples.get(plane) {
+            for (axis, &drawn) in windows.iter_mut().zip(samples) {
+                if let Windows::Fractional { sample, .. } = axis {
+                    *sample = drawn;
+                }
+            }
+        }
+        windows
+    }
+}
+
+fn sliding_axis(spatial_axis: usize, input: usize, axis: usize, params: &PoolParams) -> Result<Windows, Error> {
+    let (kernel, stride) = (params.kernel[axis], params.stride[axis]);
+    let (padding, dilation) = (params.padding[axis], params.dilation[axis]);
+    for (argument, got, least) in [("kernel_size", kernel, 1), ("stride", stride, 1), ("padding", padding, 0), ("dilation", dilation, 1)] {
+        if got < least {
+            return Err(Error::TooSmall { argument, got, least });
+        }
+    }
+    let effective = dilation as i128 * (kernel as i128 - 1) + 1;
+    if padding as i128 > effective / 2 {
+        let because =
+            format!("half the effective kernel, (dilation * (kernel_size - 1) + 1) / 2 = ({dilation} * ({kernel} - 1) + 1) / 2, rounded down");
+        return Err(Error::TooLarge { argument: "padding", got: padding, most: (effective / 2) as i64, because });
+    }
+    let padded = input as i128 + 2 * padding as i128;
+    // In ceil mode the last window may hang over the end by less than a stride, if it starts before the padding after the input.
+    let overhang = if params.ceil_mode { stride as i128 - 1 } else { 0 };
+    if effective > padded + overhang {
+        let most = ((padded + overhang - 1).div_euclid(dilation as i128) + 1).max(0) as i64;
+        let because = format!(
+            "on spatial axis {spatial_axis} the window of dilation * (kernel_size - 1) + 1 = {effective} elements must fit the padded \
+             input of {padding} + {input} + {padding} = {padded}{}",
+            if params.ceil_mode { ", plus stride - 1 in ceil mode" } else { "" }
+        );
+        return Err(Error::TooLarge { argument: "kernel_size", got: kernel, most, because });
+    }
+    let mut outputs = (padded - effective + overhang) / stride as i128 + 1;
+    if params.ceil_mode && (outputs - 1) * stride as i128 >= input as i128 + padding as i128 {
+        outputs -= 1;
+    }
+    if padded + effective + stride as i128 > isize::MAX as i128 / 4 {
+        return Err(Error::Overflow { what: "the padded input" });
+    }
+    Ok(Windows::Sliding {
+        input,
+        outputs: outputs as usize,
+        kernel: kernel as usize,
+        stride: stride as usize,
+        dilation: dilation as usize,
+        before: padding as usize,
+    })
+}
