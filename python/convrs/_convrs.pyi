@@ -1,0 +1,125 @@
+"""Kernels of convrs; the documented functions are in `convrs.functional`."""
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+__version__: str
+
+# What is not a NumPy array is refused at run time, so that one signature serves what functional has told apart by then.
+_Array = TypeVar("_Array")
+_Size: TypeAlias = int | Sequence[int]
+_MaybeIndexed: TypeAlias = _Array | tuple[_Array, NDArray[np.int64]]
+
+def conv(
+    n: int,
+    input: _Array,
+    weight: _Array,
+    bias: _Array | None,
+    stride: _Size,
+    padding: _Size | Sequence[tuple[int, int]] | str,
+    dilation: _Size,
+    groups: int,
+    padding_mode: str,
+    out: _Array | None,
+    /,
+) -> _Array: ...
+def conv_transpose(
+    n: int,
+    input: _Array,
+    weight: _Array,
+    bias: _Array | None,
+    stride: _Size,
+    padding: _Size,
+    output_padding: _Size,
+    groups: int,
+    dilation: _Size,
+    out: _Array | None,
+    /,
+) -> _Array: ...
+def max_pool(
+    n: int,
+    input: _Array,
+    kernel_size: _Size,
+    stride: _Size | None,
+    padding: _Size,
+    dilation: _Size,
+    ceil_mode: bool,
+    return_indices: bool,
+    out: _Array | None,
+    /,
+) -> _MaybeIndexed[_Array]: ...
+def avg_pool(
+    n: int,
+    input: _Array,
+    kernel_size: _Size,
+    stride: _Size | None,
+    padding: _Size,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+    out: _Array | None,
+    /,
+) -> _Array: ...
+def lp_pool(
+    n: int,
+    input: _Array,
+    norm_type: float,
+    kernel_size: _Size,
+    stride: _Size | None,
+    ceil_mode: bool,
+    out: _Array | None,
+    /,
+) -> _Array: ...
+def adaptive_avg_pool(
+    n: int, input: _Array, output_size: int | Sequence[int | None] | None, out: _Array | None, /
+) -> _Array: ...
+def adaptive_max_pool(
+    n: int,
+    input: _Array,
+    output_size: int | Sequence[int | None] | None,
+    return_indices: bool,
+    out: _Array | None,
+    /,
+) -> _MaybeIndexed[_Array]: ...
+def fractional_max_pool(
+    n: int,
+    input: _Array,
+    kernel_size: _Size,
+    output_size: _Size | None,
+    output_ratio: float | Sequence[float] | None,
+    return_indices: bool,
+    random_samples: object,
+    out: _Array | None,
+    /,
+) -> _MaybeIndexed[_Array]: ...
+def max_unpool(
+    n: int,
+    input: _Array,
+    indices: object,
+    kernel_size: _Size,
+    stride: _Size | None,
+    padding: _Size,
+    output_size: Sequence[int] | None,
+    out: _Array | None,
+    /,
+) -> _Array: ...
+def unfold(
+    input: _Array, kernel_size: _Size, dilation: _Size, padding: _Size, stride: _Size, out: _Array | None, /
+) -> _Array: ...
+def fold(
+    input: _Array,
+    output_size: _Size,
+    kernel_size: _Size,
+    dilation: _Size,
+    padding: _Size,
+    stride: _Size,
+    out: _Array | None,
+    /,
+) -> _Array: ...
+def set_num_threads(num_threads: int, /) -> None: ...
+def get_num_threads() -> int: ...
+def instruction_set() -> Literal["avx512", "avx2", "portable"]: ...
+def multiply_add(x: float, w: float, accumulator: float, single: bool, /) -> float: ...

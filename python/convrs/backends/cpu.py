@@ -1,0 +1,40 @@
+"""NumPy arrays, and what becomes one: lists, memoryviews, subclasses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+BFLOAT16 = np.dtype([("bfloat16", "<i2")])
+"""How a bfloat16 tensor's memory reaches the kernels: NumPy has no such dtype of its own."""
+
+
+class Function(Protocol):
+    """A function of `convrs.functional`."""
+
+    __name__: str
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+def call(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
+    """Calls the function again with plain NumPy arrays. `out` stays itself: a copy of it would never be seen."""
+    plain = {name: array if array is None or name == "out" else to_numpy(name, array) for name, array in arrays.items()}
+    return function(**plain, **parameters)
+
+
+def to_numpy(name: str, array: Any) -> NDArray[Any]:
+    """A plain NumPy array by the rules of numpy.asarray, or a TypeError that names the argument."""
+    if np.ma.is_masked(array):
+        hidden = np.count_nonzero(np.ma.getmaskarray(array))
+        raise TypeError(
+            f"{name} is a masked array with {hidden} masked elements, and no rule says what they count for; "
+            f"write {name}.filled(value)"
+        )
+    try:
+        return np.asarray(array)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be an array, got {type(array).__name__}: {error}") from error

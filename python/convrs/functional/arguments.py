@@ -1,0 +1,33 @@
+"""Types of the arguments, for type checkers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ..backends.torch import Tensor
+
+NumPyArray = TypeVar("NumPyArray", bound=NDArray[Any])
+"""A NumPy array; the result is of the same type."""
+
+Array = TypeVar("Array", bound="NDArray[Any] | Tensor")
+"""A NumPy array or a torch tensor; the result is of the same type. Calls also take what numpy.asarray takes."""
+
+Indices: TypeAlias = NDArray[np.int64]
+"""Positions in a plane, counted in C order."""
+
+Size: TypeAlias = int | Sequence[int]
+"""One number for all spatial axes, or one for each."""
+
+AdaptiveSize: TypeAlias = int | Sequence[int | None] | None
+"""An output size; None keeps the input's."""
+
+ConvPadding: TypeAlias = Size | Sequence[tuple[int, int]] | Literal["valid", "same"]
+"""Padding of a convolution: numbers, a (before, after) pair for each axis, or a rule."""
+
+PaddingMode: TypeAlias = Literal["zeros", "reflect", "replicate", "circular"]
+"""What the padding of a convolution holds."""

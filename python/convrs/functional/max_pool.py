@@ -1,0 +1,339 @@
+"""Maximum pools."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from numpy import ndarray
+
+from .. import _convrs, backends
+from .arguments import Array, Indices, NumPyArray, Size
+
+if TYPE_CHECKING:
+    from ..backends.torch import Tensor
+
+__all__ = ["max_pool1d", "max_pool2d", "max_pool3d"]
+
+
+@overload
+def max_pool1d(
+    input: Array,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+    *,
+    out: Array | None = None,
+) -> Array: ...
+@overload
+def max_pool1d(
+    input: NumPyArray,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+    out: NumPyArray | None = None,
+) -> tuple[NumPyArray, Indices]: ...
+@overload
+def max_pool1d(
+    input: Tensor,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+    out: Tensor | None = None,
+) -> tuple[Tensor, Tensor]: ...
+@overload
+def max_pool1d(
+    input: Array,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: bool,
+    out: Array | None = None,
+) -> Array | tuple[Array, Any]: ...
+def max_pool1d(
+    input: Array,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+    *,
+    out: Array | None = None,
+) -> Array | tuple[Array, Any]:
+    """Maximum of sliding windows over one spatial axis; torch.nn.functional.max_pool1d.
+
+    Padding never wins. A NaN in the window wins, and of several the last one's index is given; of equal maxima
+    the first.
+
+    Args:
+        input: (batch, channels, L) or (channels, L); floats, bfloat16, integers or bool.
+        kernel_size: size of the window, a number.
+        stride: step of the window, a number; kernel_size by default.
+        padding: elements added on both sides, a number; at most half the window's extent.
+        dilation: distance of neighbouring elements of a window, a number.
+        ceil_mode: also take a last window that hangs over the end, if it starts in the input or in the padding
+            before it.
+        return_indices: also return the position of each maximum.
+        out: array that receives the values: their shape, dtype and kind, not overlapping an input.
+
+    Returns:
+        (batch, channels, L_out) in the input's dtype, without the batch if the input has none; with
+        return_indices a pair of it and the int64 indices. Each size is floor or ceil((input + 2 * padding -
+        dilation * (kernel_size - 1) - 1) / stride) + 1.
+
+    Raises:
+        ValueError: a value is out of range, or the window is larger than the padded input.
+        TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
+
+    Example:
+        >>> import numpy as np
+        >>> signal = np.array([[[1, 5, 2, 4, 3]]], np.float32)
+        >>> max_pool1d(signal, 2)
+        array([[[5., 4.]]], dtype=float32)
+        >>> max_pool1d(signal, 2, ceil_mode=True)
+        array([[[5., 4., 3.]]], dtype=float32)
+        >>> max_pool1d(signal, 3, stride=1, return_indices=True)[1]
+        array([[[1, 1, 3]]])
+    """
+    if type(input) is ndarray:
+        return _convrs.max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, out)
+    return backends.call(
+        max_pool1d,
+        input,
+        {"out": out},
+        kernel_size=kernel_size,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+        return_indices=return_indices,
+    )
+
+
+@overload
+def max_pool2d(
+    input: Array,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+    *,
+    out: Array | None = None,
+) -> Array: ...
+@overload
+def max_pool2d(
+    input: NumPyArray,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+    out: NumPyArray | None = None,
+) -> tuple[NumPyArray, Indices]: ...
+@overload
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+    out: Tensor | None = None,
+) -> tuple[Tensor, Tensor]: ...
+@overload
+def max_pool2d(
+    input: Array,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: bool,
+    out: Array | None = None,
+) -> Array | tuple[Array, Any]: ...
+def max_pool2d(
+    input: Array,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+    *,
+    out: Array | None = None,
+) -> Array | tuple[Array, Any]:
+    """Maximum of sliding windows over two spatial axes; torch.nn.functional.max_pool2d.
+
+    Padding never wins. A NaN in the window wins, and of several the last one's index is given; of equal maxima
+    the first.
+
+    Args:
+        input: (batch, channels, H, W) or (channels, H, W); floats, bfloat16, integers or bool.
+        kernel_size: size of the window, a number or (h, w).
+        stride: step of the window, a number or (h, w); kernel_size by default.
+        padding: elements added on both sides, a number or (h, w); at most half the window's extent.
+        dilation: distance of neighbouring elements of a window, a number or (h, w).
+        ceil_mode: also take a last window that hangs over the end, if it starts in the input or in the padding
+            before it.
+        return_indices: also return where in its plane each maximum lies, counted in C order.
+        out: array that receives the values: their shape, dtype and kind, not overlapping an input.
+
+    Returns:
+        (batch, channels, H_out, W_out) in the input's dtype, without the batch if the input has none; with
+        return_indices a pair of it and the int64 indices. Each size is floor or ceil((input + 2 * padding -
+        dilation * (kernel_size - 1) - 1) / stride) + 1.
+
+    Raises:
+        ValueError: a value is out of range, or the window is larger than the padded input.
+        TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
+
+    Example:
+        >>> import numpy as np
+        >>> image = np.arange(20, dtype=np.float32).reshape(1, 1, 4, 5)
+        >>> max_pool2d(image, 2)[0, 0]
+        array([[ 6.,  8.],
+               [16., 18.]], dtype=float32)
+        >>> max_pool2d(image, 2, ceil_mode=True)[0, 0]
+        array([[ 6.,  8.,  9.],
+               [16., 18., 19.]], dtype=float32)
+    """
+    if type(input) is ndarray:
+        return _convrs.max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, out)
+    return backends.call(
+        max_pool2d,
+        input,
+        {"out": out},
+        kernel_size=kernel_size,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+        return_indices=return_indices,
+    )
+
+
+@overload
+def max_pool3d(
+    input: Array,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+    *,
+    out: Array | None = None,
+) -> Array: ...
+@overload
+def max_pool3d(
+    input: NumPyArray,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+    out: NumPyArray | None = None,
+) -> tuple[NumPyArray, Indices]: ...
+@overload
+def max_pool3d(
+    input: Tensor,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+    out: Tensor | None = None,
+) -> tuple[Tensor, Tensor]: ...
+@overload
+def max_pool3d(
+    input: Array,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: bool,
+    out: Array | None = None,
+) -> Array | tuple[Array, Any]: ...
+def max_pool3d(
+    input: Array,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+    *,
+    out: Array | None = None,
+) -> Array | tuple[Array, Any]:
+    """Maximum of sliding windows over three spatial axes; torch.nn.functional.max_pool3d.
+
+    Padding never wins. A NaN in the window wins, and of several the last one's index is given; of equal maxima
+    the first.
+
+    Args:
+        input: (batch, channels, D, H, W) or (channels, D, H, W); floats, bfloat16, integers or bool.
+        kernel_size: size of the window, a number or (d, h, w).
+        stride: step of the window, a number or (d, h, w); kernel_size by default.
+        padding: elements added on both sides, a number or (d, h, w); at most half the window's extent.
+        dilation: distance of neighbouring elements of a window, a number or (d, h, w).
+        ceil_mode: also take a last window that hangs over the end, if it starts in the input or in the padding
+            before it.
+        return_indices: also return where in its plane each maximum lies, counted in C order.
+        out: array that receives the values: their shape, dtype and kind, not overlapping an input.
+
+    Returns:
+        (batch, channels, D_out, H_out, W_out) in the input's dtype, without the batch if the input has none;
+        with return_indices a pair of it and the int64 indices. Each size is floor or ceil((input + 2 *
+        padding - dilation * (kernel_size - 1) - 1) / stride) + 1.
+
+    Raises:
+        ValueError: a value is out of range, or the window is larger than the padded input.
+        TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
+
+    Example:
+        >>> import numpy as np
+        >>> volume = np.arange(27, dtype=np.float32).reshape(1, 1, 3, 3, 3)
+        >>> max_pool3d(volume, 2, stride=1)[0, 0, 0]
+        array([[13., 14.],
+               [16., 17.]], dtype=float32)
+    """
+    if type(input) is ndarray:
+        return _convrs.max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, out)
+    return backends.call(
+        max_pool3d,
+        input,
+        {"out": out},
+        kernel_size=kernel_size,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+        return_indices=return_indices,
+    )
