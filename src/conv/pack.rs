@@ -4,7 +4,7 @@ use crate::array::{Element, View};
 use crate::shape::{AxisPass, ConvShape};
 
 /// Taps packed together, so that the lines of the panel being written stay in the L1 cache.
-const BLOCK: usize = 16;
+const TAPS: usize = 16;
 
 /// Part of the taps of a pass: input channels, and taps along depth, height, width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,18 +27,25 @@ impl Chunk {
     }
 }
 
-/// `panel[tap][lane]`: for every tap of the chunk, in the kernel's order, the weights of `lanes` output channels from
-/// `first` on; lanes beyond the last output channel are zero.
+/// Output channels of one group that are computed together: `lanes` of them from `first` on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Block {
+    pub group: usize,
+    pub first: usize,
+    pub lanes: usize,
+}
+
+/// `panel[tap][lane]`: for every tap of the chunk, in the kernel's order, the weights of the block; lanes beyond the last
+/// output channel are zero.
 pub(super) fn pack<E: Element>(
     shape: &ConvShape,
     pass: &[AxisPass; 3],
     weight: &View<'_, E>,
-    group: usize,
-    first: usize,
-    lanes: usize,
+    block: Block,
     chunk: &Chunk,
     panel: &mut [E::Accumulator],
 ) {
+    let Block { group, first, lanes } = block;
     let strides = weight.strides();
     let (output_axis, input_axis) = if shape.transposed { (1, 0) } else { (0, 1) };
     let group_offset = group * if shape.transposed { shape.in_channels } else { shape.out_channels };
@@ -56,18 +63,18 @@ pub(super) fn pack<E: Element>(
         + kernel_start(2)
         + chunk.channels.0 as isize * strides[input_axis]
         + first as isize * strides[output_axis];
-    let mut offsets = [0isize; BLOCK];
-    for block in (0..total).step_by(BLOCK) {
-        let count = BLOCK.min(total - block);
+    let mut offsets = [0isize; TAPS];
+    for tap in (0..total).step_by(TAPS) {
+        let count = TAPS.min(total - tap);
         for (position, offset) in offsets[..count].iter_mut().enumerate() {
-            let (channel, tap) = ((block + position) / per_channel, (block + position) % per_channel);
-            let (z, y, x) = (tap / (height * width), tap / width % height, tap % width);
+            let (channel, rest) = ((tap + position) / per_channel, (tap + position) % per_channel);
+            let (z, y, x) = (rest / (height * width), rest / width % height, rest % width);
             *offset = channel as isize * strides[input_axis]
                 + z as isize * kernel_step(0)
                 + y as isize * kernel_step(1)
                 + x as isize * kernel_step(2);
         }
-        let rows = &mut panel[block * lanes..(block + count) * lanes];
+        let rows = &mut panel[tap * lanes..(tap + count) * lanes];
         for lane in 0..used {
             let column = start + lane as isize * strides[output_axis];
             for position in 0..count {

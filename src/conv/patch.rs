@@ -62,6 +62,14 @@ impl<T> Patch<T> {
     }
 }
 
+/// How the columns of a staged row lie: as in the input, or with those of each residue modulo `interleave` side by side.
+#[derive(Clone, Copy)]
+struct Columns {
+    width: usize,
+    interleave: usize,
+    phase: usize,
+}
+
 /// What to bring in: one image, one group, one tile, one chunk of the taps.
 pub(super) struct Request<'a> {
     pub shape: &'a ConvShape,
@@ -129,13 +137,14 @@ impl Request<'_> {
     /// A copy of the box in `scratch`, widened, with the padding filled in.
     pub fn staged<E: Element>(&self, input: &View<'_, E>, scratch: &mut [E::Accumulator]) -> Patch<E::Accumulator> {
         let [depth, height, width] = [self.extent(0), self.extent(1), self.extent(2)];
-        let interleave = if self.pixel_lanes.is_some() { self.pass[2].input_step.min(width.max(1)) } else { 1 };
-        let lanes = self.pixel_lanes.unwrap_or(0);
-        let row = match self.pixel_lanes {
-            Some(lanes) => row_length(&self.pass[2], self.tile.size[2], self.chunk.tap_counts()[2], lanes),
-            None => width,
+        let stride = self.pass[2].input_step;
+        let (row, columns) = match self.pixel_lanes {
+            Some(lanes) if stride.min(width) > 1 => {
+                let phase = width.div_ceil(stride) + lanes;
+                (row_length(&self.pass[2], self.tile.size[2], self.chunk.tap_counts()[2], lanes), Columns { width, interleave: stride.min(width), phase })
+            }
+            lanes => (width + lanes.unwrap_or(0), Columns { width, interleave: 1, phase: 0 }),
         };
-        let phase = if interleave > 1 { width.div_ceil(self.pass[2].input_step) + lanes } else { 0 };
         for channel in 0..self.chunk.channel_count() {
             for z in 0..depth {
                 for y in 0..height {
@@ -143,11 +152,19 @@ impl Request<'_> {
                         continue;
                     }
                     let start = ((channel * depth + z) * height + y) * row;
-                    self.stage_row(input, channel, [z, y], width, interleave, phase, &mut scratch[start..start + row]);
+                    self.stage_row(input, channel, [z, y], columns, &mut scratch[start..start + row]);
                 }
             }
         }
-        Patch { pointer: scratch.as_ptr(), channel: depth * height * row, plane: height * row, row, column: 1, interleave, phase }
+        Patch {
+            pointer: scratch.as_ptr(),
+            channel: depth * height * row,
+            plane: height * row,
+            row,
+            column: 1,
+            interleave: columns.interleave,
+            phase: columns.phase,
+        }
     }
 
     fn first_channel(&self) -> usize {
@@ -171,12 +188,11 @@ impl Request<'_> {
         input: &View<'_, E>,
         channel: usize,
         [z, y]: [usize; 2],
-        width: usize,
-        interleave: usize,
-        phase: usize,
+        columns: Columns,
         row: &mut [E::Accumulator],
     ) {
         let mode = self.shape.mode;
+        let Columns { width, interleave, phase } = columns;
         let place = |column: usize| if interleave > 1 { column % interleave * phase + column / interleave } else { column };
         let depth = mode.source(self.origin(0) + z as isize, self.shape.input[0]);
         let height = mode.source(self.origin(1) + y as isize, self.shape.input[1]);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::depthwise::PixelVectors;
 use super::direct::Pixels;
-use super::pack::{Chunk, pack};
+use super::pack::{Block, Chunk, pack};
 use super::patch::{Patch, Request, Tile};
 use super::plan::{Algorithm, Plan, extents, plan};
 use crate::array::{Accumulator, Element, Scratch, SharedOutput, View, ViewMut, with_scratch};
@@ -29,6 +29,13 @@ struct Pass {
     tiles: [usize; 3],
     blocks: usize,
     first_task: usize,
+}
+
+/// One block of output channels of one tile of one image.
+struct Task {
+    image: usize,
+    block: Block,
+    tile: Tile,
 }
 
 struct Job<'a, E: Element> {
@@ -63,21 +70,30 @@ pub fn run<E: Element<Accumulator: Lanes>>(
     }
     let lanes = lanes::<E::Accumulator>(isa);
     let phases = [shape.phases(0), shape.phases(1), shape.phases(2)];
-    let mut passes = Vec::with_capacity(phases.iter().product());
+    let mut passes = Vec::with_capacity(phases.iter().map(Vec::len).product());
     let mut tasks = 0usize;
-    for phase in 0..phases.iter().product() {
-        let at = [phase / (phases[1] * phases[2]), phase / phases[2] % phases[1], phase % phases[2]];
-        let axes: [AxisPass; 3] = std::array::from_fn(|axis| shape.axis_pass(axis, at[axis]));
-        let plan = plan(shape, &axes, lanes, size_of::<E::Accumulator>());
-        let tiles = std::array::from_fn(|axis| axes[axis].outputs.div_ceil(plan.tile[axis]));
-        let blocks = shape.out_channels.div_ceil(plan.block);
-        passes.push(Pass { axes, plan, tiles, blocks, first_task: tasks });
-        tasks += shape.groups * blocks * shape.batch * tiles.iter().product::<usize>();
+    for &depth in &phases[0] {
+        for &height in &phases[1] {
+            for &width in &phases[2] {
+                let axes = [shape.axis_pass(0, depth), shape.axis_pass(1, height), shape.axis_pass(2, width)];
+                let plan = plan(shape, &axes, lanes, size_of::<E::Accumulator>());
+                let tiles: [usize; 3] = std::array::from_fn(|axis| axes[axis].outputs.div_ceil(plan.tile[axis]));
+                let blocks = shape.out_channels.div_ceil(plan.block);
+                passes.push(Pass { axes, plan, tiles, blocks, first_task: tasks });
+                tasks += shape.groups * blocks * shape.batch * tiles.iter().product::<usize>();
+            }
+        }
+    }
+    let job = Job { isa, shape, operands, output: SharedOutput::new(output), passes: &passes };
+    if shape.has_gaps() {
+        job.write_gaps()?;
+    }
+    if tasks == 0 {
+        return Ok(());
     }
     let taps: usize = shape.in_channels * shape.kernel.iter().product::<usize>();
     let outputs: usize = shape.output_shape().iter().product();
     let work = outputs.saturating_mul(taps / passes.len() + 1) / tasks;
-    let job = Job { isa, shape, operands, output: SharedOutput::new(output), passes: &passes };
     for_each_chunk(tasks, work, |range, progress| job.tasks(range, progress))
 }
 
@@ -107,32 +123,29 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
             }
             let (block, rest) = (task / (tiles * self.shape.batch), task % (tiles * self.shape.batch));
             let (image, index) = (rest / tiles, rest % tiles);
-            let (group, block) = (block / pass.blocks, block % pass.blocks);
+            let (group, first) = (block / pass.blocks, block % pass.blocks * pass.plan.block);
+            let lanes = match pass.plan.algorithm {
+                Algorithm::Direct { .. } => pass.plan.block,
+                Algorithm::Depthwise => pass.plan.block.min(self.shape.out_channels - first),
+            };
             let at = [index / (pass.tiles[1] * pass.tiles[2]), index / pass.tiles[2] % pass.tiles[1], index % pass.tiles[2]];
             let start: [usize; 3] = std::array::from_fn(|axis| at[axis] * pass.plan.tile[axis]);
             let size = std::array::from_fn(|axis| pass.plan.tile[axis].min(pass.axes[axis].outputs - start[axis]));
-            let tile = Tile { start, size };
-            self.tile(pass, group, block, image, tile, work, &mut packed, progress);
+            let task = Task { image, block: Block { group, first, lanes }, tile: Tile { start, size } };
+            self.task(pass, &task, work, &mut packed, progress);
         }
     }
 
-    fn tile(
+    fn task(
         &self,
         pass: &Pass,
-        group: usize,
-        block: usize,
-        image: usize,
-        tile: Tile,
+        task: &Task,
         work: &mut Buffers<'_, E::Accumulator>,
-        packed: &mut Option<(usize, usize)>,
+        packed: &mut Option<Block>,
         progress: &Progress<'_>,
     ) {
         let (shape, plan) = (self.shape, &pass.plan);
-        let first = block * plan.block;
-        let panel_lanes = match plan.algorithm {
-            Algorithm::Direct { .. } => plan.block,
-            Algorithm::Depthwise => plan.block.min(shape.out_channels - first),
-        };
+        let Task { image, block, tile } = *task;
         let chunks = Chunks::of(shape, pass);
         let only_chunk = chunks.number() == 1;
         let mut fresh = true;
@@ -140,12 +153,12 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
             if progress.cancelled() {
                 return;
             }
-            if !only_chunk || *packed != Some((group, block)) {
-                pack(shape, &pass.axes, &self.operands.weight, group, first, panel_lanes, &chunk, work.panel);
-                *packed = Some((group, block));
+            if !only_chunk || *packed != Some(block) {
+                pack(shape, &pass.axes, &self.operands.weight, block, &chunk, work.panel);
+                *packed = Some(block);
             }
             let pixel_lanes = (plan.algorithm == Algorithm::Depthwise).then_some(plan.lanes);
-            let request = Request { shape, pass: &pass.axes, tile, chunk, image, group, pixel_lanes };
+            let request = Request { shape, pass: &pass.axes, tile, chunk, image, group: block.group, pixel_lanes };
             let input = &self.operands.input;
             let patch = request.in_place(input).unwrap_or_else(|| request.staged(input, work.patch));
             let taps = &mut work.taps[..chunk.len()];
@@ -159,17 +172,38 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
                 ),
                 Algorithm::Depthwise => dispatch(
                     self.isa,
-                    PixelVectors { patch: patch.pointer, vectors: pixels, taps, panel, sums: work.sums, channels: panel_lanes, fresh },
+                    PixelVectors { patch: patch.pointer, vectors: pixels, taps, panel, sums: work.sums, channels: block.lanes, fresh },
                 ),
             }
             fresh = false;
         }
-        self.write(pass, group, first, image, &tile, work.sums);
+        self.write(pass, task, work.sums);
+    }
+
+    /// Writes what outputs are that no tap reaches, to all: zero plus bias.
+    fn write_gaps(&self) -> Result<(), Error> {
+        let [batch, channels, depth, height, width] = self.shape.output_shape();
+        for_each_chunk(batch * channels * depth, height * width, |planes, progress| {
+            for plane in planes {
+                if progress.cancelled() {
+                    return;
+                }
+                let (image, channel, z) = (plane / (channels * depth), plane / depth % channels, plane % depth);
+                let zero = E::Accumulator::default();
+                let bias = self.operands.bias.as_ref().map(|bias| bias.get([0, 0, 0, 0, channel]).widen());
+                let value = E::narrow(bias.map_or(zero, |bias| zero.plus(bias)));
+                for y in 0..height {
+                    // SAFETY: a plane is one task.
+                    unsafe { self.output.write_row([image, channel, z, y, 0], 1, width, |_| value) };
+                }
+            }
+        })
     }
 
     /// Adds the bias, rounds, and writes the block's output channels of the tile.
-    fn write(&self, pass: &Pass, group: usize, first: usize, image: usize, tile: &Tile, sums: &[E::Accumulator]) {
+    fn write(&self, pass: &Pass, task: &Task, sums: &[E::Accumulator]) {
         let (shape, plan) = (self.shape, &pass.plan);
+        let Task { image, block: Block { group, first, .. }, tile } = task;
         let [depth, height, width] = tile.size;
         let (channel_stride, row_stride, pixel_stride) = match plan.algorithm {
             Algorithm::Direct { .. } => (1, width * plan.block, plan.block),
@@ -187,7 +221,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
                         pass.axes[axis].output_start + (tile.start[axis] + offset) * pass.axes[axis].output_step
                     };
                     let row = &sums[channel * channel_stride + (z * height + y) * row_stride..];
-                    let index = [image, output_channel, at(0, z), at(1, y), at(2, 0)];
+                    let index = [*image, output_channel, at(0, z), at(1, y), at(2, 0)];
                     let step = pass.axes[2].output_step;
                     // SAFETY: tiles, blocks, groups, images and phases are disjoint, and each is one task.
                     unsafe {

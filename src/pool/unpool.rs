@@ -12,6 +12,9 @@ pub fn unpool<E: Element>(input: &View<'_, E>, indices: &View<'_, i64>, output: 
     assert_eq!(indices.shape(), input.shape());
     assert_eq!(target[..2], input.shape()[..2]);
     let plane: usize = target[2..].iter().product();
+    if plane == 0 {
+        return Ok(());
+    }
     let none = i64::MAX;
     let wrong = AtomicI64::new(none);
     let shared = SharedOutput::new(output);

@@ -2,14 +2,14 @@
 
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyFloat, PyString};
+use pyo3::types::{PyBool, PyFloat, PyInt, PyString};
 
 use crate::error::Error;
 use crate::shape::{Padding, PaddingMode};
 
 /// A whole number.
 pub(super) fn integer(argument: &'static str, value: &Bound<'_, PyAny>) -> PyResult<i64> {
-    if value.is_instance_of::<PyFloat>() {
+    if value.is_instance_of::<PyFloat>() || value.is_instance_of::<PyBool>() {
         return Err(wrong_kind(argument, value, "a whole number"));
     }
     value.extract::<i64>().map_err(|error| {
@@ -25,13 +25,9 @@ pub(super) fn integer(argument: &'static str, value: &Bound<'_, PyAny>) -> PyRes
 pub(super) fn per_axis(argument: &'static str, value: &Bound<'_, PyAny>, spatial: usize, fill: i64) -> PyResult<[i64; 3]> {
     let first = 3 - spatial;
     let mut axes = [fill; 3];
-    if let Ok(number) = value.extract::<i64>() {
-        axes[first..].fill(number);
+    if value.is_exact_instance_of::<PyInt>() || value.is_instance_of::<PyString>() || value.try_iter().is_err() {
+        axes[first..].fill(integer(argument, value)?);
         return Ok(axes);
-    }
-    if value.is_instance_of::<PyString>() || value.try_iter().is_err() {
-        integer(argument, value)?;
-        return Err(wrong_kind(argument, value, "a whole number or a sequence of them"));
     }
     let items: Vec<Bound<'_, PyAny>> = value.try_iter()?.collect::<PyResult<_>>()?;
     match items.len() {
@@ -53,16 +49,22 @@ pub(super) fn per_axis(argument: &'static str, value: &Bound<'_, PyAny>, spatial
     Ok(axes)
 }
 
-/// As [`per_axis`], where `None` (for an axis or for all) keeps what the input has.
-pub(super) fn optional_per_axis(argument: &'static str, value: &Bound<'_, PyAny>, spatial: usize) -> PyResult<[Option<i64>; 3]> {
-    if value.is_none() {
-        return Ok([None; 3]);
+/// As [`per_axis`], without the sequence of one for several axes: torch has both rules.
+pub(super) fn exactly_per_axis(argument: &'static str, value: &Bound<'_, PyAny>, spatial: usize, fill: i64) -> PyResult<[i64; 3]> {
+    if spatial > 1 && value.len().is_ok_and(|length| length == 1) && !value.is_instance_of::<PyString>() {
+        let rule = format!("it must be one number, or one for each of the {spatial} spatial axes");
+        return Err(Error::Shape { argument, got: "1 number in a sequence".to_string(), rule }.into());
     }
+    per_axis(argument, value, spatial, fill)
+}
+
+/// As [`exactly_per_axis`], where `None` for an axis keeps what the input has.
+pub(super) fn optional_per_axis(argument: &'static str, value: &Bound<'_, PyAny>, spatial: usize) -> PyResult<[Option<i64>; 3]> {
     let Ok(items) = value.extract::<Vec<Option<Bound<'_, PyAny>>>>() else {
-        return Ok(per_axis(argument, value, spatial, 1)?.map(Some));
+        return Ok(exactly_per_axis(argument, value, spatial, 1)?.map(Some));
     };
-    if items.len() != spatial || items.iter().all(Option::is_some) {
-        return Ok(per_axis(argument, value, spatial, 1)?.map(Some));
+    if items.len() != spatial || spatial == 1 || items.iter().all(Option::is_some) {
+        return Ok(exactly_per_axis(argument, value, spatial, 1)?.map(Some));
     }
     let mut axes = [None; 3];
     for (axis, item) in items.iter().enumerate() {
@@ -90,7 +92,7 @@ pub(super) fn padding(value: &Bound<'_, PyAny>, spatial: usize) -> PyResult<Padd
             .into()),
         };
     }
-    if let Ok(number) = value.extract::<i64>() {
+    if let Ok(number) = integer("padding", value) {
         let mut pairs = [(0, 0); 3];
         pairs[3 - spatial..].fill((number, number));
         return Ok(Padding::Explicit(pairs));

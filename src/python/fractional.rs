@@ -1,6 +1,5 @@
 //! The arguments that only fractional pools have.
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::arrays::Input;
@@ -31,10 +30,8 @@ pub(super) fn sizes_from_ratio(value: &Bound<'_, PyAny>, spatial: usize, five: &
     Ok(sizes)
 }
 
-/// The error for `output_size` and `output_ratio` together.
-pub(super) fn one_of_two(what: &str) -> PyErr {
-    PyValueError::new_err(format!("give either output_size or output_ratio: {what}"))
-}
+/// Rounds to the precision in which window starts are computed.
+pub(super) type Rounding = fn(f64) -> f64;
 
 /// The samples of every plane (depth, height, width), and the rounding in which torch computes the window starts: that of
 /// input's dtype. Torch stores the samples as (batch, channels, axes), the axes as (depth, height, width) in 3-D and as
@@ -44,14 +41,16 @@ pub(super) fn samples(
     value: &Bound<'_, PyAny>,
     input: &Input<'_>,
     five: &[usize; 5],
-) -> PyResult<(Vec<[f64; 3]>, fn(f64) -> f64)> {
+) -> PyResult<(Vec<[f64; 3]>, Rounding)> {
     let array = Input::new("_random_samples", value)?;
-    let wanted = [five[0], five[1], spatial];
-    if array.shape() != wanted {
-        let rule = format!("it must have shape (batch, channels, spatial axes) = {wanted:?}");
+    if array.rank() != 3 || array.shape()[0] < five[0] || array.shape()[1..] != [five[1], spatial] {
+        let rule = format!("it must have shape (batch, channels, spatial axes) = {:?}", [five[0], five[1], spatial]);
         return Err(Error::Shape { argument: "_random_samples", got: format!("{:?}", array.shape()), rule }.into());
     }
-    let round: fn(f64) -> f64 = match input.dtype {
+    if matches!(input.dtype, DType::F16 | DType::BF16 | DType::F32 | DType::F64) {
+        array.same_dtype(input)?;
+    }
+    let round: Rounding = match input.dtype {
         DType::F16 => |x| f16::from_f64(x).to_f64(),
         DType::BF16 => |x| bf16::from_f64(x).to_f64(),
         DType::F32 => |x| f64::from(x as f32),
@@ -85,10 +84,6 @@ pub(super) fn samples(
             let mut plane = [0.0; 3];
             for axis in 0..spatial {
                 let sample = read([image, channel, 0, 0, axis]);
-                if !(0.0..=1.0).contains(&sample) {
-                    let rule = "every sample must lie in [0, 1)".to_string();
-                    return Err(Error::Shape { argument: "_random_samples", got: sample.to_string(), rule }.into());
-                }
                 let place = if spatial == 2 { 2 - axis } else { axis };
                 plane[place] = sample;
             }

@@ -1,9 +1,10 @@
 //! The pools.
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use super::arguments::{integer, is_empty_sequence, optional_per_axis, per_axis};
+use super::arguments::{exactly_per_axis, integer, is_empty_sequence, optional_per_axis, per_axis};
 use super::arrays::{Input, Output, isa};
 use super::kinds::{any_element, float_element, ordered_element, stored_element};
 use crate::array::Element;
@@ -51,6 +52,7 @@ pub(super) fn avg_pool<'py>(
     let pool = Pool::new(n, input)?;
     let mut params = sliding(n, kernel_size, stride, ceil_mode)?;
     params.padding = per_axis("padding", padding, n, 0)?;
+    params.kernel_within_input = n == 3;
     let divisor = divisor_override.map(|value| integer("divisor_override", value)).transpose()?;
     if divisor == Some(0) {
         let rule = "a sum is divided by it, so it must not be 0; the nearest legal value is 1".to_string();
@@ -72,7 +74,11 @@ pub(super) fn lp_pool<'py>(
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let pool = Pool::new(n, input)?;
-    let params = sliding(n, kernel_size, stride, ceil_mode)?;
+    if norm_type == 0.0 {
+        return Err(Error::Shape { argument: "norm_type", got: "0".to_string(), rule: "it must not be 0".to_string() }.into());
+    }
+    exactly_per_axis("kernel_size", kernel_size, n, 1)?;
+    let params = PoolParams { kernel_within_input: n == 3, ..sliding(n, kernel_size, stride, ceil_mode)? };
     let shape = PoolShape::sliding(pool.input.five(n), &params)?;
     let power = Power { norm: norm_type, taps: params.kernel.iter().product() };
     float_element!(pool.input, E => pool.reduce::<E, _>(&shape, power, out))
@@ -88,7 +94,7 @@ pub(super) fn adaptive_avg_pool<'py>(
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let pool = Pool::new(n, input)?;
-    let shape = PoolShape::adaptive(pool.input.five(n), n, optional_per_axis("output_size", output_size, n)?)?;
+    let shape = PoolShape::adaptive(pool.input.five(n), n, optional_per_axis("output_size", output_size, n)?, n < 3 || pool.unbatched())?;
     pool.average(&shape, Average { count_include_pad: false, divisor: None }, out)
 }
 
@@ -103,7 +109,7 @@ pub(super) fn adaptive_max_pool<'py>(
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let pool = Pool::new(n, input)?;
-    let shape = PoolShape::adaptive(pool.input.five(n), n, optional_per_axis("output_size", output_size, n)?)?;
+    let shape = PoolShape::adaptive(pool.input.five(n), n, optional_per_axis("output_size", output_size, n)?, pool.unbatched())?;
     pool.max(&shape, return_indices, out)
 }
 
@@ -122,13 +128,12 @@ pub(super) fn fractional_max_pool<'py>(
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let pool = Pool::new(n, input)?;
-    let kernel = per_axis("kernel_size", kernel_size, n, 1)?;
+    let kernel = exactly_per_axis("kernel_size", kernel_size, n, 1)?;
     let five = pool.input.five(n);
     let output = match (output_size, output_ratio) {
-        (Some(size), None) => per_axis("output_size", size, n, 1)?,
+        (Some(size), _) => exactly_per_axis("output_size", size, n, 1)?,
         (None, Some(ratio)) => super::fractional::sizes_from_ratio(ratio, n, &five)?,
-        (Some(_), Some(_)) => return Err(super::fractional::one_of_two("both were given")),
-        (None, None) => return Err(super::fractional::one_of_two("neither was given")),
+        (None, None) => return Err(PyValueError::new_err("give output_size or output_ratio")),
     };
     let (samples, round) = super::fractional::samples(n, random_samples, &pool.input, &five)?;
     pool.max(&PoolShape::fractional(five, n, kernel, output, samples, round)?, return_indices, out)
@@ -158,9 +163,13 @@ pub(super) fn max_unpool<'py>(
         let rule = format!("it must have the shape of input, {:?}", pool.input.shape());
         return Err(Error::Shape { argument: "indices", got: format!("{:?}", indices.shape()), rule }.into());
     }
-    let params = PoolParams { padding: per_axis("padding", padding, n, 0)?, ..sliding(n, kernel_size, stride, false)? };
-    let wanted = output_size.map(|size| super::unpooled::wanted(size, n, pool.input.rank())).transpose()?;
+    let kernel = exactly_per_axis("kernel_size", kernel_size, n, 1)?;
+    let stride = if stride.is_none() { kernel } else { exactly_per_axis("stride", stride, n, 1)? };
+    let padding = exactly_per_axis("padding", padding, n, 0)?;
+    let params = PoolParams { spatial: n, kernel, stride, padding, dilation: [1; 3], ceil_mode: false, kernel_within_input: false };
+    let wanted = output_size.map(|size| super::unpooled::wanted(size, n)).transpose()?;
     let five = pool.input.five(n);
+    PoolShape::not_empty(five, false)?;
     let spatial = params.unpooled([five[2], five[3], five[4]], wanted)?;
     let mut result = Output::new(out, &pool.result_shape([five[0], five[1], spatial[0], spatial[1], spatial[2]]), &pool.input, &[
         &pool.input,
@@ -179,7 +188,7 @@ pub(super) fn max_unpool<'py>(
 fn sliding(n: usize, kernel_size: &Bound<'_, PyAny>, stride: &Bound<'_, PyAny>, ceil_mode: bool) -> PyResult<PoolParams> {
     let kernel = per_axis("kernel_size", kernel_size, n, 1)?;
     let stride = if stride.is_none() || is_empty_sequence(stride) { kernel } else { per_axis("stride", stride, n, 1)? };
-    Ok(PoolParams { spatial: n, kernel, stride, padding: [0; 3], dilation: [1; 3], ceil_mode })
+    Ok(PoolParams { spatial: n, kernel, stride, padding: [0; 3], dilation: [1; 3], ceil_mode, kernel_within_input: false })
 }
 
 struct Pool<'py> {
@@ -192,6 +201,10 @@ impl<'py> Pool<'py> {
         let input = Input::new("input", input)?;
         input.check_rank(spatial)?;
         Ok(Pool { spatial, input })
+    }
+
+    fn unbatched(&self) -> bool {
+        self.input.rank() == self.spatial + 1
     }
 
     fn result_shape(&self, five: [usize; 5]) -> Vec<usize> {

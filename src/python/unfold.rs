@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-use super::arguments::per_axis;
+use super::arguments::exactly_per_axis;
 use super::arrays::{Input, Output};
 use super::kinds::{any_element, stored_element};
 use crate::error::Error;
@@ -47,7 +47,7 @@ pub(super) fn fold<'py>(
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let params = parameters(kernel_size, dilation, padding, stride)?;
-    let [_, height, width] = per_axis("output_size", output_size, 2, 1)?;
+    let [_, height, width] = exactly_per_axis("output_size", output_size, 2, 1)?;
     let input = Input::new("input", input)?;
     if input.rank() != 2 && input.rank() != 3 {
         let rule = "it must have 3 axes (batch, columns, blocks), or 2 without the batch".to_string();
@@ -71,7 +71,7 @@ fn parameters(
     padding: &Bound<'_, PyAny>,
     stride: &Bound<'_, PyAny>,
 ) -> PyResult<UnfoldParams> {
-    let two = |argument: &'static str, value: &Bound<'_, PyAny>| per_axis(argument, value, 2, 1).map(|[_, height, width]| [height, width]);
+    let two = |argument: &'static str, value: &Bound<'_, PyAny>| exactly_per_axis(argument, value, 2, 1).map(|[_, height, width]| [height, width]);
     Ok(UnfoldParams {
         kernel: two("kernel_size", kernel_size)?,
         dilation: two("dilation", dilation)?,

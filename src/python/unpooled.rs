@@ -6,12 +6,12 @@ use super::arguments::{integer, wrong_kind};
 use crate::error::Error;
 
 /// Sizes of the spatial axes; a sequence may carry batch and channels in front, which torch ignores.
-pub(super) fn wanted(value: &Bound<'_, PyAny>, spatial: usize, rank: usize) -> PyResult<[i64; 3]> {
+pub(super) fn wanted(value: &Bound<'_, PyAny>, spatial: usize) -> PyResult<[i64; 3]> {
     let items: Vec<Bound<'_, PyAny>> = value
         .try_iter()
         .map_err(|_| wrong_kind("output_size", value, "a sequence of whole numbers"))?
         .collect::<PyResult<_>>()?;
-    if items.len() != spatial && items.len() != spatial + 2 && items.len() != rank {
+    if items.len() != spatial && items.len() != spatial + 2 {
         let rule = format!("it must have one number for each of the {spatial} spatial axes, or batch and channels in front of them");
         return Err(Error::Shape { argument: "output_size", got: format!("{} numbers", items.len()), rule }.into());
     }

@@ -95,6 +95,9 @@ impl ConvShape {
             });
         }
         let spatial = [input[2], input[3], input[4]];
+        if spatial.contains(&0) && batch > 0 {
+            return Err(empty_input(input));
+        }
         let first = 3 - params.spatial;
         let mut before = [0; 3];
         let mut output = [0; 3];
@@ -168,6 +171,9 @@ impl ConvShape {
                     format!("it must be smaller than stride = {} or dilation = {}", stride[axis], dilation[axis]);
                 return Err(Error::TooLarge { argument: "output_padding", got: extra[axis] as i64, most: most as i64, because });
             }
+            if spatial[axis] == 0 && batch > 0 {
+                return Err(empty_input(input));
+            }
             let full = (spatial[axis] as i128 - 1) * stride[axis] as i128
                 + dilation[axis] as i128 * (kernel[axis] as i128 - 1)
                 + extra[axis] as i128
@@ -225,9 +231,24 @@ impl ConvShape {
         })
     }
 
-    /// Phases of one axis; 1 for a plain convolution.
-    pub fn phases(&self, axis: usize) -> usize {
-        if self.transposed { self.stride[axis].min(self.output[axis]) } else { 1 }
+    /// The phases of one axis whose outputs any tap reaches; a plain convolution has one.
+    pub fn phases(&self, axis: usize) -> Vec<usize> {
+        if !self.transposed {
+            return vec![0];
+        }
+        let (stride, dilation) = (self.stride[axis] as i128, self.dilation[axis] as i128);
+        let phase = |tap: usize| (tap as i128 * dilation - self.before[axis] as i128).rem_euclid(stride) as usize;
+        // Taps a stride apart are of one phase.
+        let mut phases: Vec<usize> =
+            (0..self.kernel[axis].min(self.stride[axis])).map(phase).filter(|&phase| phase < self.output[axis]).collect();
+        phases.sort_unstable();
+        phases.dedup();
+        phases
+    }
+
+    /// Whether some outputs belong to no phase: no tap reaches them, and they are the bias alone.
+    pub fn has_gaps(&self) -> bool {
+        self.transposed && (0..3).any(|axis| self.phases(axis).len() < self.stride[axis].min(self.output[axis]))
     }
 
     /// One axis of the pass with that phase.
@@ -239,6 +260,11 @@ impl ConvShape {
             AxisPass::plain(outputs, kernel, stride, self.dilation[axis], self.before[axis])
         }
     }
+}
+
+fn empty_input(input: [usize; RANK]) -> Error {
+    let rule = "every spatial size must be at least 1".to_string();
+    Error::Shape { argument: "input", got: format!("{input:?} (batch, channels, depth, height, width)"), rule }
 }
 
 fn checked_groups(groups: i64) -> Result<usize, Error> {

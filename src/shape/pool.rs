@@ -14,6 +14,8 @@ pub struct PoolParams {
     pub padding: [i64; 3],
     pub dilation: [i64; 3],
     pub ceil_mode: bool,
+    /// Torch's 3-D averages refuse a kernel larger than the input without its padding.
+    pub kernel_within_input: bool,
 }
 
 impl PoolParams {
@@ -23,8 +25,10 @@ impl PoolParams {
         let mut sizes = [1; 3];
         for axis in 3 - self.spatial..3 {
             let (kernel, stride, padding) = (self.kernel[axis], self.stride[axis], self.padding[axis]);
-            if stride < 1 {
-                return Err(Error::TooSmall { argument: "stride", got: stride, least: 1 });
+            for (argument, got, least) in [("kernel_size", kernel, 1), ("stride", stride, 1), ("padding", padding, 0)] {
+                if got < least {
+                    return Err(Error::TooSmall { argument, got, least });
+                }
             }
             let default = (pooled[axis] as i128 - 1) * stride as i128 - 2 * padding as i128 + kernel as i128;
             let default = i64::try_from(default).map_err(|_| Error::Overflow { what: "the output" })?;
@@ -40,8 +44,8 @@ impl PoolParams {
                 let rule = format!("{formula}, and it must lie between {low} and {high}, both excluded");
                 return Err(Error::Shape { argument: "output_size", got: size.to_string(), rule });
             }
-            if size < 1 {
-                return Err(Error::Shape { argument: "output_size", got: size.to_string(), rule: format!("{formula}; it must be at least 1") });
+            if size < 0 {
+                return Err(Error::Shape { argument: "output_size", got: size.to_string(), rule: format!("{formula}; it must be at least 0") });
             }
             sizes[axis] = size as usize;
         }
@@ -65,6 +69,7 @@ pub struct PoolShape {
 impl PoolShape {
     /// Checks a sliding pool over `input` (batch, channels, depth, height, width).
     pub fn sliding(input: [usize; RANK], params: &PoolParams) -> Result<Self, Error> {
+        Self::not_empty(input, false)?;
         let first = 3 - params.spatial;
         let mut windows = [Windows::adaptive(1, 1); 3];
         for axis in first..3 {
@@ -73,8 +78,9 @@ impl PoolShape {
         Self::new(input, windows, Vec::new())
     }
 
-    /// Checks an adaptive pool; an output size of `None` keeps the input's.
-    pub fn adaptive(input: [usize; RANK], spatial: usize, output: [Option<i64>; 3]) -> Result<Self, Error> {
+    /// Checks an adaptive pool; an output size of `None` keeps the input's. `no_channels` allows an input without channels.
+    pub fn adaptive(input: [usize; RANK], spatial: usize, output: [Option<i64>; 3], no_channels: bool) -> Result<Self, Error> {
+        Self::not_empty(input, no_channels)?;
         let mut windows = [Windows::adaptive(1, 1); 3];
         for axis in 3 - spatial..3 {
             let size = output[axis].unwrap_or(input[2 + axis] as i64);
@@ -96,22 +102,26 @@ impl PoolShape {
         samples: Vec<[f64; 3]>,
         round: fn(f64) -> f64,
     ) -> Result<Self, Error> {
+        Self::not_empty(input, false)?;
         let mut windows = [Windows::adaptive(1, 1); 3];
         for axis in 3 - spatial..3 {
             let size = input[2 + axis] as i64;
             if kernel[axis] < 1 {
                 return Err(Error::TooSmall { argument: "kernel_size", got: kernel[axis], least: 1 });
             }
-            if output[axis] < 1 {
-                return Err(Error::TooSmall { argument: "output_size", got: output[axis], least: 1 });
+            if output[axis] < 0 {
+                return Err(Error::TooSmall { argument: "output_size", got: output[axis], least: 0 });
             }
             if kernel[axis] > size {
                 let because = format!("the input size on spatial axis {}", axis + spatial - 3);
                 return Err(Error::TooLarge { argument: "kernel_size", got: kernel[axis], most: size, because });
             }
-            if output[axis] > size - kernel[axis] + 1 {
-                let because = format!("input size - kernel_size + 1 = {size} - {} + 1", kernel[axis]);
-                return Err(Error::TooLarge { argument: "output_size", got: output[axis], most: size - kernel[axis] + 1, because });
+            // Torch takes the largest output, where every window moves by one, in 2-D only.
+            let extra = i64::from(spatial == 2);
+            let most = size - kernel[axis] + extra;
+            if output[axis] > most {
+                let because = format!("input size - kernel_size + {extra} = {size} - {} + {extra} on spatial axis {}", kernel[axis], axis + spatial - 3);
+                return Err(Error::TooLarge { argument: "output_size", got: output[axis], most, because });
             }
             windows[axis] = Windows::Fractional {
                 input: input[2 + axis],
@@ -122,6 +132,16 @@ impl PoolShape {
             };
         }
         Self::new(input, windows, samples)
+    }
+
+    /// Refuses what torch's pools refuse: an empty axis other than the batch.
+    pub fn not_empty(input: [usize; RANK], no_channels: bool) -> Result<(), Error> {
+        let first = if no_channels { 2 } else { 1 };
+        if input[first..].contains(&0) {
+            let rule = "every axis but the batch must have at least one element".to_string();
+            return Err(Error::Shape { argument: "input", got: format!("{input:?} (batch, channels, depth, height, width)"), rule });
+        }
+        Ok(())
     }
 
     fn new(input: [usize; RANK], windows: [Windows; 3], samples: Vec<[f64; 3]>) -> Result<Self, Error> {
@@ -159,10 +179,14 @@ fn sliding_axis(spatial_axis: usize, input: usize, axis: usize, params: &PoolPar
         }
     }
     let effective = dilation as i128 * (kernel as i128 - 1) + 1;
-    if padding as i128 > effective / 2 {
-        let because =
-            format!("half the effective kernel, (dilation * (kernel_size - 1) + 1) / 2 = ({dilation} * ({kernel} - 1) + 1) / 2, rounded down");
-        return Err(Error::TooLarge { argument: "padding", got: padding, most: (effective / 2) as i64, because });
+    // Torch counts the kernel's taps here, whatever the dilation, though its message speaks of the effective size.
+    if padding > kernel / 2 {
+        let because = format!("half of kernel_size = {kernel}, rounded down");
+        return Err(Error::TooLarge { argument: "padding", got: padding, most: kernel / 2, because });
+    }
+    if params.kernel_within_input && kernel as i128 > input as i128 {
+        let because = format!("the input size on spatial axis {spatial_axis}, without padding, for a 3-D average");
+        return Err(Error::TooLarge { argument: "kernel_size", got: kernel, most: input as i64, because });
     }
     let padded = input as i128 + 2 * padding as i128;
     // In ceil mode the last window may hang over the end by less than a stride, if it starts before the padding after the input.

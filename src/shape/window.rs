@@ -69,8 +69,10 @@ impl Windows {
                     last
                 } else {
                     let alpha = round(round(last as f64) / round((outputs - 1) as f64));
-                    let place = |from: f64| round(from * alpha) as usize;
-                    (place(round(round(index as f64) + sample)).saturating_sub(place(sample))).min(last)
+                    // A sample outside [0, 1) or a NaN must not reach outside the input.
+                    let place = |from: f64| round(from * alpha) as i64;
+                    let first = place(round(round(index as f64) + sample)).saturating_sub(place(sample));
+                    (first.max(0) as usize).min(last)
                 };
                 Window { first, taps: kernel, step: 1, extent: kernel }
             }
