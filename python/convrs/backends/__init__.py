@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from . import cpu
@@ -50,13 +49,6 @@ def to_numpy(name: str, array: Any) -> NDArray[Any]:
 
         return torch.to_numpy(name, array.detach().cpu())
     return cpu.to_numpy(name, array)
-
-
-def same_bits(array: NDArray[Any]) -> NDArray[np.uint16] | None:
-    """The bits of a bfloat16 array, either ml_dtypes' or a tensor's; None for every other dtype."""
-    if array.dtype.name == "bfloat16" or array.dtype == cpu.BFLOAT16:
-        return array.view(np.uint16)
-    return None
 
 
 def _is_tensor(array: object) -> bool:

@@ -1,0 +1,88 @@
+"""The references of the convolutions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .formats import Format
+from .result import Result, summed
+from .windows import Axis, convolution, counts, each, taps, transposed
+
+
+def conv(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+    """Reference of conv1d, conv2d and conv3d."""
+    input, weight = arrays["input"], arrays["weight"]
+    padding = parameters["padding"]
+    if isinstance(padding, str):
+        paddings: list[Any] = [padding] * spatial
+    else:
+        paddings = [tuple(each(sides, 2)) for sides in each(padding, spatial)]
+    axes = [
+        convolution(*numbers, parameters["padding_mode"])
+        for numbers in zip(
+            input.shape[2:],
+            weight.shape[2:],
+            each(parameters["stride"], spatial),
+            each(parameters["dilation"], spatial),
+            paddings,
+            strict=True,
+        )
+    ]
+    groups = parameters["groups"]
+    return _weighted(form, input, weight.reshape(groups, -1, *weight.shape[1:]), arrays["bias"], axes)
+
+
+def conv_transpose(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+    """Reference of conv_transpose1d, conv_transpose2d and conv_transpose3d."""
+    input, weight = arrays["input"], arrays["weight"]
+    names = ("stride", "dilation", "padding", "output_padding")
+    numbers = zip(input.shape[2:], weight.shape[2:], *(each(parameters[name], spatial) for name in names), strict=True)
+    groups = parameters["groups"]
+    by_output = weight.reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2)
+    return _weighted(form, input, by_output, arrays["bias"], [transposed(*sizes) for sizes in numbers])
+
+
+def _weighted(
+    form: Format, input: NDArray[Any], weight: NDArray[Any], bias: NDArray[Any] | None, axes: Sequence[Axis]
+) -> Result:
+    """Sums of input elements times `weight` (groups, out_channels, in_channels, kernel), plus the bias."""
+    shift = np.zeros(1, input.dtype) if bias is None else bias
+    values = _sum(input, weight, shift, axes)
+    magnitude = _sum(np.abs(input), np.abs(weight), np.abs(shift), axes) if form.precision else values
+    products = counts(axes) * weight.shape[2]
+    if form.complex:
+        # Each part is a real sum of 2 K products, in whatever order, and the bias; the modulus is at most sqrt(2) times
+        # the larger part (Higham, section 3.6, has sqrt(2) gamma_2 for a single product).
+        result = summed(form, values, math.sqrt(2) * magnitude, 2 * products + 1, 4 * products)
+    else:
+        result = summed(form, values, magnitude, products + 1, products)
+    return replace(result, loose=result.loose | _padding_times_infinity(input, weight, axes))
+
+
+def _sum(input: NDArray[Any], weight: NDArray[Any], shift: NDArray[Any], axes: Sequence[Axis]) -> NDArray[Any]:
+    groups, out_channels, in_channels = weight.shape[:3]
+    batch, outputs = input.shape[0], tuple(axis.outputs for axis in axes)
+    total = np.zeros((batch, groups, out_channels, math.prod(outputs)), input.dtype)
+    for tap in taps(axes, input.shape[2:]):
+        elements = tap.of(input).reshape(batch, groups, in_channels, -1)
+        total += np.where(tap.inside.ravel(), tap.weight(weight) @ elements, 0)
+    channels = total.reshape(batch, groups * out_channels, *outputs)
+    return np.asarray(channels + shift.reshape(-1, *[1] * len(axes)))
+
+
+def _padding_times_infinity(input: NDArray[Any], weight: NDArray[Any], axes: Sequence[Axis]) -> NDArray[np.bool_]:
+    """Where a weight that is not finite meets padding: NaN if an implementation multiplies the padding's zeros."""
+    outputs = tuple(axis.outputs for axis in axes)
+    met = np.zeros((*weight.shape[:2], *outputs), np.bool_)
+    wild = ~np.isfinite(weight).all(axis=2)
+    if wild.any():
+        for tap in taps(axes, input.shape[2:]):
+            met |= tap.weight(wild).reshape(*wild.shape[:2], *[1] * len(axes)) & ~tap.inside
+    channels = met.reshape(1, -1, *outputs)
+    return np.broadcast_to(channels, (input.shape[0], *channels.shape[1:]))

@@ -1,0 +1,187 @@
+"""The references of the pools that slide or adapt."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .formats import FORMATS, Format, gamma
+from .result import Result, exact, stored, summed
+from .windows import Axis, adaptive, counts, each, flat, fractional, outer, pooling, taps
+
+POWER_ROUNDINGS = 4
+"""A power function is taken to err by at most 2 ULP, the error of 4 roundings."""
+
+
+def max_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+    """Reference of max_pool1d, max_pool2d and max_pool3d."""
+    return _maximum(form, arrays["input"], _sliding(spatial, arrays["input"], parameters))
+
+
+def adaptive_max_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+    """Reference of adaptive_max_pool1d, adaptive_max_pool2d and adaptive_max_pool3d."""
+    return _maximum(form, arrays["input"], _adapted(spatial, arrays["input"], parameters))
+
+
+def avg_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+    """Reference of avg_pool1d, avg_pool2d and avg_pool3d."""
+    axes = _sliding(spatial, arrays["input"], parameters)
+    divisor = outer([axis.extent for axis in axes]) if parameters["count_include_pad"] else counts(axes)
+    if parameters.get("divisor_override") is not None:
+        divisor = np.full_like(divisor, parameters["divisor_override"])
+    return _mean(form, arrays["input"], axes, divisor)
+
+
+def adaptive_avg_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+    """Reference of adaptive_avg_pool1d, adaptive_avg_pool2d and adaptive_avg_pool3d."""
+    axes = _adapted(spatial, arrays["input"], parameters)
+    return _mean(form, arrays["input"], axes, counts(axes))
+
+
+def lp_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+    """Reference of lp_pool1d, lp_pool2d and lp_pool3d: torch's (mean of x^p * elements of a window)^(1/p)."""
+    input, p = arrays["input"], float(parameters["norm_type"])
+    axes = _sliding(spatial, input, parameters)
+    if math.isinf(p):
+        sign = math.copysign(1, p)
+        extreme = _maximum(form, sign * np.abs(input), axes)
+        return exact(form, sign * extreme.values)
+    accumulator = form.accumulator
+    unit = accumulator.roundoff
+    exponent = input.dtype.type(p)
+    terms = np.power(input, exponent)
+    # A rounded exponent moves x^p by |p ln x| roundings.
+    moved = np.where(input == 0, 0, np.abs(p * np.log(np.abs(input)))) * unit * np.abs(terms)
+    scale = math.prod(each(parameters["kernel_size"], spatial)) / counts(axes)
+    powers = _sum(terms, axes) * scale
+    magnitude = _sum(np.abs(terms), axes) * scale
+    count = counts(axes)
+    doubt = gamma(count + 1 + POWER_ROUNDINGS, unit) * magnitude + _sum(moved, axes) * scale
+    doubt = doubt + (count * scale + 1) * accumulator.smallest
+    values = np.power(powers, 1 / exponent)
+    ends = [np.power(powers + side * doubt, 1 / exponent) for side in (-1, 1)]
+    crossing = (np.abs(powers) <= doubt) & np.isfinite(doubt)
+    ends.append(np.where(crossing, np.power(np.zeros_like(powers), 1 / exponent), values))
+    # A sum that may be negative may give NaN; its bound is that of the sums that do not.
+    bound = np.fmax.reduce([np.abs(end - values) for end in ends])
+    largest = np.fmax.reduce([np.abs(end) for end in [*ends, values]])
+    roundings = POWER_ROUNDINGS + np.where(powers == 0, 0, np.abs(np.log(np.abs(powers)) / p))
+    bound = np.nan_to_num(bound + gamma(roundings, unit) * largest + accumulator.smallest, nan=0, posinf=np.inf)
+    loose = crossing | (np.isfinite(magnitude) & (magnitude + doubt >= accumulator.overflow))
+    return stored(form, values, bound, loose)
+
+
+def fractional_max_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+    """Reference of fractional_max_pool2d and fractional_max_pool3d with given samples."""
+    input, samples = arrays["input"], arrays["_random_samples"]
+    if samples is None:
+        raise ValueError("the reference needs the _random_samples that the call used")
+    sizes, kernels = input.shape[2:], each(parameters["kernel_size"], spatial)
+    if parameters["output_size"] is None:
+        ratios = each(parameters["output_ratio"], spatial)
+        outputs = [int(size * ratio) for size, ratio in zip(sizes, ratios, strict=True)]
+    else:
+        outputs = each(parameters["output_size"], spatial)
+    values = np.empty((*input.shape[:2], *outputs), input.dtype)
+    indices = np.empty(values.shape, np.int64)
+    for plane in np.ndindex(*input.shape[:2]):
+        # Torch keeps the samples of two axes as (width, height), those of three as (depth, height, width).
+        drawn = samples[plane][::-1] if spatial == 2 else samples[plane]
+        axes = [
+            fractional(_starts(form, size, kernel, count, sample), kernel, size)
+            for size, kernel, count, sample in zip(sizes, kernels, outputs, drawn, strict=True)
+        ]
+        best = _maximum(form, input[plane][None, None], axes)
+        assert best.indices is not None
+        values[plane], indices[plane] = best.values[0, 0], best.indices[0, 0]
+    return exact(form, values, indices)
+
+
+def max_unpool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+    """Reference of max_unpool1d, max_unpool2d and max_unpool3d; of equal indices the last stays."""
+    input, indices = arrays["input"], arrays["indices"]
+    kernel = each(parameters["kernel_size"], spatial)
+    if parameters["output_size"] is None:
+        stride, padding = _stride(kernel, parameters, spatial), each(parameters["padding"], spatial)
+        numbers = zip(input.shape[2:], kernel, stride, padding, strict=True)
+        sizes = [(size - 1) * step - 2 * pad + window for size, window, step, pad in numbers]
+    else:
+        sizes = list(parameters["output_size"])[-spatial:]
+    values = np.zeros((*input.shape[:2], math.prod(sizes)), input.dtype)
+    for plane in np.ndindex(*input.shape[:2]):
+        values[plane][indices[plane].ravel()] = input[plane].ravel()
+    return exact(form, values.reshape(*input.shape[:2], *sizes))
+
+
+def _stride(kernel: list[int], parameters: Mapping[str, Any], spatial: int) -> list[int]:
+    given = parameters["stride"]
+    return kernel if given is None or given in ([], ()) else each(given, spatial)
+
+
+def _sliding(spatial: int, input: NDArray[Any], parameters: Mapping[str, Any]) -> list[Axis]:
+    kernel = each(parameters["kernel_size"], spatial)
+    stride = _stride(kernel, parameters, spatial)
+    padding, dilation = (
+        each(parameters.get(name, default), spatial) for name, default in (("padding", 0), ("dilation", 1))
+    )
+    numbers = zip(input.shape[2:], kernel, stride, padding, dilation, strict=True)
+    return [pooling(*sizes, parameters["ceil_mode"]) for sizes in numbers]
+
+
+def _adapted(spatial: int, input: NDArray[Any], parameters: Mapping[str, Any]) -> list[Axis]:
+    outputs = each(parameters["output_size"], spatial)
+    return [adaptive(size, count) for size, count in zip(input.shape[2:], outputs, strict=True)]
+
+
+def _starts(form: Format, size: int, kernel: int, outputs: int, sample: Any) -> NDArray[np.int64]:
+    """Starts of the windows, computed as torch does in the precision of the input's format."""
+    last = size - kernel
+    place = form.rounded if form.precision else FORMATS["float64"].rounded
+    steps, sample = np.arange(outputs - 1).astype(np.float64), np.asarray(sample, np.float64)
+    alpha = place(place(np.asarray(float(last))) / place(np.asarray(float(max(outputs - 1, 1)))))
+    starts = place(place(place(steps) + sample) * alpha).astype(np.int64) - place(sample * alpha).astype(np.int64)
+    return np.append(np.minimum(starts, last), last)
+
+
+def _maximum(form: Format, input: NDArray[Any], axes: Sequence[Axis]) -> Result:
+    """Torch's maximum: a value replaces the best if it is larger or NaN, beginning with -inf."""
+    if form.complex:
+        raise TypeError(f"{form.name} has no order, so no maximum")
+    real = np.issubdtype(input.dtype, np.floating)
+    lowest = -np.inf if real else 0 if form.name == "bool" else np.iinfo(form.name).min
+    shape = (*input.shape[:2], *(axis.outputs for axis in axes))
+    best = np.full(shape, lowest, input.dtype)
+    indices = np.broadcast_to(flat([axis.first for axis in axes], input.shape[2:]), shape).copy()
+    for tap in taps(axes, input.shape[2:]):
+        element = tap.of(input)
+        wins = tap.inside & ((element > best) | np.isnan(element))
+        best = np.where(wins, element, best)
+        indices = np.where(wins, tap.flat, indices)
+    return exact(form, best, indices)
+
+
+def _sum(input: NDArray[Any], axes: Sequence[Axis]) -> NDArray[Any]:
+    total = np.zeros((*input.shape[:2], *(axis.outputs for axis in axes)), input.dtype)
+    for tap in taps(axes, input.shape[2:]):
+        total += np.where(tap.inside, tap.of(input), 0)
+    return total
+
+
+def _mean(form: Format, input: NDArray[Any], axes: Sequence[Axis], divisor: NDArray[np.int64]) -> Result:
+    """Sums over the windows, divided; a window without elements gives 0. Integers round toward zero."""
+    count = counts(axes)
+    divisor = np.where(count == 0, 1, divisor)
+    total = _sum(input, axes)
+    if not form.precision:
+        return exact(form, _quotient(total, divisor.astype(total.dtype)))
+    # A term passes count - 1 additions and a division, or a product with the rounded reciprocal.
+    return summed(form, total / divisor, _sum(np.abs(input), axes) / np.abs(divisor), count + 1, 2)
+
+
+def _quotient(total: NDArray[Any], divisor: NDArray[Any]) -> NDArray[Any]:
+    inexact = (total % divisor != 0) & ((total < 0) != (divisor < 0))
+    return np.asarray(total // divisor + inexact.astype(total.dtype))
