@@ -21,6 +21,14 @@ pub enum DType {
     C128,
 }
 
+impl DType {
+    /// Whole numbers, bool among them.
+    pub fn is_integer(self) -> bool {
+        use DType::*;
+        matches!(self, I8 | I16 | I32 | I64 | U8 | U16 | U32 | U64 | Bool)
+    }
+}
+
 /// One byte, NumPy's bool. Sum is "or", product is "and".
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd)]
 #[repr(transparent)]

@@ -19,6 +19,10 @@ pub trait PowerSum: Sum {
     fn power(self, exponent: f64) -> Self;
     /// `self * count`.
     fn scale(self, count: i64) -> Self;
+    /// |self|, with the sign of `sign`.
+    fn magnitude(self, sign: f64) -> Self;
+    /// The larger, as in a max pool.
+    fn larger(best: Self, value: Self) -> Self;
 }
 
 macro_rules! power {
@@ -43,6 +47,14 @@ macro_rules! power {
             fn scale(self, count: i64) -> Self {
                 self * count as $type
             }
+            #[inline(always)]
+            fn magnitude(self, sign: f64) -> Self {
+                self.abs().copysign(sign as $type)
+            }
+            #[inline(always)]
+            fn larger(best: Self, value: Self) -> Self {
+                if value > best || value.is_nan() { value } else { best }
+            }
         }
     )* };
 }
@@ -66,5 +78,33 @@ impl<E: Element<Sum: PowerSum>> Reduction<E> for Power {
     #[inline(always)]
     fn finish(self, sum: E::Sum, divisor: i64) -> E {
         E::from_sum(sum.divide(divisor).scale(self.taps).power(1.0 / self.norm))
+    }
+}
+
+/// The limits of the power mean: exponent inf is the largest |x|, -inf the smallest, computed as the largest -|x|.
+#[derive(Clone, Copy)]
+pub struct Extreme {
+    /// 1 for inf, -1 for -inf.
+    pub sign: f64,
+}
+
+impl<E: Element<Sum: PowerSum>> Reduction<E> for Extreme {
+    type Value = E::Sum;
+
+    #[inline(always)]
+    fn empty(self) -> E::Sum {
+        E::Sum::default()
+    }
+    #[inline(always)]
+    fn lift(self, element: E) -> E::Sum {
+        element.to_sum().magnitude(self.sign)
+    }
+    #[inline(always)]
+    fn combine(self, best: E::Sum, value: E::Sum) -> E::Sum {
+        E::Sum::larger(best, value)
+    }
+    #[inline(always)]
+    fn finish(self, best: E::Sum, _divisor: i64) -> E {
+        E::from_sum(best.magnitude(1.0))
     }
 }

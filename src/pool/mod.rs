@@ -11,7 +11,7 @@ mod unfold;
 mod unpool;
 
 pub use avg::Average;
-pub use lp::{Power, PowerSum};
+pub use lp::{Extreme, Power, PowerSum};
 pub use max::Max;
 pub use max_index::run_with_indices;
 pub use rows::{Reduction, run};

@@ -9,7 +9,7 @@ use super::arrays::{Input, Output, isa};
 use super::kinds::{any_element, float_element, ordered_element, stored_element};
 use crate::array::Element;
 use crate::error::Error;
-use crate::pool::{Average, Max, Power, Reduction, run, run_with_indices, unpool};
+use crate::pool::{Average, Extreme, Max, Power, Reduction, run, run_with_indices, unpool};
 use crate::shape::{PoolParams, PoolShape};
 
 /// Maximum over windows; see `convrs.max_pool2d`.
@@ -73,13 +73,27 @@ pub(super) fn lp_pool<'py>(
     ceil_mode: bool,
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let pool = Pool::new(n, input)?;
     if norm_type == 0.0 {
         return Err(Error::Shape { argument: "norm_type", got: "0".to_string(), rule: "it must not be 0".to_string() }.into());
     }
     exactly_per_axis("kernel_size", kernel_size, n, 1)?;
     let params = PoolParams { kernel_within_input: n == 3, ..sliding(n, kernel_size, stride, ceil_mode)? };
+    let pool = Pool::new(n, input)?;
     let shape = PoolShape::sliding(pool.input.five(n), &params)?;
+    if pool.input.dtype.is_integer() {
+        // As torch: the extremes keep the dtype, powers are float32.
+        return if norm_type == f64::INFINITY {
+            Pool::new(n, &input.call_method0("__abs__")?)?.max(&shape, false, out)
+        } else if norm_type == f64::NEG_INFINITY {
+            let least = Pool::new(n, &input.call_method0("__abs__")?.call_method0("__neg__")?)?.max(&shape, false, out)?;
+            input.py().import("numpy")?.call_method1("negative", (&least, &least))
+        } else {
+            lp_pool(n, &input.call_method1("astype", ("float32",))?, norm_type, kernel_size, stride, ceil_mode, out)
+        };
+    }
+    if norm_type.is_infinite() {
+        return float_element!(pool.input, E => pool.reduce::<E, _>(&shape, Extreme { sign: norm_type.signum() }, out));
+    }
     let power = Power { norm: norm_type, taps: params.kernel.iter().product() };
     float_element!(pool.input, E => pool.reduce::<E, _>(&shape, power, out))
 }
