@@ -11,6 +11,8 @@ use rayon::ThreadPool;
 
 use crate::error::Error;
 
+mod team;
+
 /// Below this many multiply-adds (or comparable steps) a second thread costs more than it gains.
 const SMALL_WORK: usize = 200_000;
 /// A chunk is at most this much work, so that Ctrl-C and the balance between threads stay quick.
@@ -113,12 +115,8 @@ pub fn for_each_chunk(tasks: usize, work: usize, body: impl Fn(Range<usize>, &Pr
     if threads == 1 {
         lane(&caller);
     } else {
-        pool(threads - 1).in_place_scope(|scope| {
-            for _ in 1..threads {
-                scope.spawn(|_| lane(&Progress { cancelled: &cancelled, asked: None }));
-            }
-            lane(&caller);
-        });
+        let shared = || lane(&Progress { cancelled: &cancelled, asked: None });
+        team::with_helpers(pool(threads - 1), threads - 1, &shared, || lane(&caller));
     }
     if cancelled.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
 }
