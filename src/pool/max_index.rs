@@ -62,12 +62,12 @@ impl<E: Ordered> Body for Tasks<'_, E> {
 
     #[inline(always)]
     fn run(mut self) {
-        for task in self.tasks.clone() {
+        for Tile { plane, start, end } in self.tiling.tiles(self.tasks.clone()) {
             if self.progress.cancelled() {
                 return;
             }
-            let Tile { image, channel, start, end } = self.tiling.tile(task);
-            let windows = self.shape.windows(image * self.shape.channels + channel);
+            let (image, channel) = (plane / self.shape.channels, plane % self.shape.channels);
+            let windows = self.shape.windows(plane);
             let interior = windows[2].interior();
             let interior = interior.start.clamp(start[2], end[2])..interior.end.clamp(start[2], end[2]);
             for z in start[0]..end[0] {

@@ -2,6 +2,8 @@
 //! vectorises for any kernel), then that row's columns into the outputs. The order of an output's elements is fixed: each
 //! column from its first row to its last, then the columns from left to right.
 
+use std::ops::Range;
+
 use crate::array::{Element, Plain, SharedOutput, View, ViewMut, with_scratch};
 use crate::error::Error;
 use crate::parallel::{Progress, for_each_chunk};
@@ -68,7 +70,7 @@ pub fn run<E: Element, R: Reduction<E>>(
 struct Tasks<'a, E: Element, R: Reduction<E>> {
     shape: &'a PoolShape,
     tiling: &'a Tiling,
-    tasks: std::ops::Range<usize>,
+    tasks: Range<usize>,
     progress: &'a Progress<'a>,
     rows: Rows<'a, E, R>,
     output: SharedOutput<'a, E>,
@@ -94,17 +96,42 @@ struct Row {
     height: Window,
 }
 
+/// Part of a row of outputs; those of `interior` have equal windows at equal distances.
+struct Outputs {
+    all: Range<usize>,
+    interior: Range<usize>,
+}
+
+impl Outputs {
+    #[inline(always)]
+    fn cut(all: Range<usize>, interior: &Range<usize>) -> Self {
+        let start = interior.start.clamp(all.start, all.end);
+        let end = interior.end.clamp(start, all.end);
+        Outputs { all, interior: start..end }
+    }
+
+    #[inline(always)]
+    fn border(&self) -> impl Iterator<Item = usize> {
+        (self.all.start..self.interior.start).chain(self.interior.end..self.all.end)
+    }
+}
+
 impl<E: Element, R: Reduction<E>> Body for Tasks<'_, E, R> {
     type Output = ();
 
     #[inline(always)]
     fn run(mut self) {
-        for task in self.tasks.clone() {
+        let mut windows = self.shape.windows(0);
+        let mut interior = windows[2].interior();
+        for Tile { plane, start, end } in self.tiling.tiles(self.tasks.clone()) {
             if self.progress.cancelled() {
                 return;
             }
-            let Tile { image, channel, start, end } = self.tiling.tile(task);
-            let windows = self.shape.windows(image * self.shape.channels + channel);
+            if self.shape.differs_by_plane() {
+                windows = self.shape.windows(plane);
+                interior = windows[2].interior();
+            }
+            let (image, channel) = (plane / self.shape.channels, plane % self.shape.channels);
             for z in start[0]..end[0] {
                 let depth = windows[0].window(z);
                 for y in start[1]..end[1] {
@@ -112,12 +139,13 @@ impl<E: Element, R: Reduction<E>> Body for Tasks<'_, E, R> {
                     let mut x = start[2];
                     while x < end[2] {
                         let (next, covered) = windows[2].fitting(x, end[2].min(x + COLUMNS), COLUMNS);
+                        let outputs = Outputs::cut(x..next, &interior);
                         if covered.len() <= COLUMNS {
-                            self.short_windows(&row, &windows[2], x..next, covered);
+                            self.short_windows(&row, &windows[2], &outputs, covered);
                         } else {
                             self.long_window(&row, &windows[2], x);
                         }
-                        self.write(&row, &windows[2], x..next);
+                        self.write(&row, &windows[2], &outputs);
                         x = next;
                     }
                 }
@@ -129,13 +157,11 @@ impl<E: Element, R: Reduction<E>> Body for Tasks<'_, E, R> {
 impl<E: Element, R: Reduction<E>> Tasks<'_, E, R> {
     /// Outputs whose windows lie together in `covered`.
     #[inline(always)]
-    fn short_windows(&mut self, row: &Row, windows: &Windows, outputs: std::ops::Range<usize>, covered: std::ops::Range<usize>) {
+    fn short_windows(&mut self, row: &Row, windows: &Windows, outputs: &Outputs, covered: Range<usize>) {
         let reduction = self.rows.reduction;
         let source = self.rows.reduced(row, covered.clone());
-        let values = &mut self.values[..outputs.len()];
-        let interior = windows.interior();
-        let interior = interior.start.clamp(outputs.start, outputs.end)..interior.end.clamp(outputs.start, outputs.end);
-        for output in (outputs.start..interior.start).chain(interior.end.max(interior.start)..outputs.end) {
+        let values = &mut self.values[..outputs.all.len()];
+        for output in outputs.border() {
             let window = windows.window(output);
             let taps = if source.is_empty() { 0 } else { window.taps };
             let mut value = reduction.empty();
@@ -143,12 +169,13 @@ impl<E: Element, R: Reduction<E>> Tasks<'_, E, R> {
                 let column = source[window.first + tap * window.step - covered.start];
                 value = if tap == 0 { column } else { reduction.combine(value, column) };
             }
-            values[output - outputs.start] = value;
+            values[output - outputs.all.start] = value;
         }
+        let interior = &outputs.interior;
         if interior.is_empty() {
             return;
         }
-        let values = &mut values[interior.start - outputs.start..interior.end - outputs.start];
+        let values = &mut values[interior.start - outputs.all.start..interior.end - outputs.all.start];
         if source.is_empty() {
             values.fill(reduction.empty());
             return;
@@ -159,6 +186,7 @@ impl<E: Element, R: Reduction<E>> Tasks<'_, E, R> {
             1 => strided::<E, R, 1>(reduction, source, first, 1, &window, values),
             2 => strided::<E, R, 2>(reduction, source, first, 2, &window, values),
             3 => strided::<E, R, 3>(reduction, source, first, 3, &window, values),
+            4 => strided::<E, R, 4>(reduction, source, first, 4, &window, values),
             stride => strided::<E, R, 0>(reduction, source, first, stride, &window, values),
         }
     }
@@ -184,22 +212,21 @@ impl<E: Element, R: Reduction<E>> Tasks<'_, E, R> {
     }
 
     #[inline(always)]
-    fn write(&self, row: &Row, windows: &Windows, outputs: std::ops::Range<usize>) {
+    fn write(&self, row: &Row, windows: &Windows, outputs: &Outputs) {
         let (reduction, values) = (self.rows.reduction, &*self.values);
         let size = |window: &Window| (if reduction.counts_padding() { window.extent } else { window.taps }) as i64;
         let rows = size(&row.depth) * size(&row.height);
         let index = |output: usize| [row.image, row.channel, row.at[0], row.at[1], output];
-        let interior = windows.interior();
-        let interior = interior.start.clamp(outputs.start, outputs.end)..interior.end.clamp(outputs.start, outputs.end);
-        for output in (outputs.start..interior.start).chain(interior.end.max(interior.start)..outputs.end) {
+        for output in outputs.border() {
             let divisor = (rows * size(&windows.window(output))).max(1);
-            let value = values[output - outputs.start];
+            let value = values[output - outputs.all.start];
             // SAFETY: planes and tiles are disjoint, and each is one task.
             unsafe { self.output.write_row(index(output), 1, 1, |_| reduction.finish(value, divisor)) };
         }
+        let interior = &outputs.interior;
         if !interior.is_empty() {
             let divisor = (rows * size(&windows.window(interior.start))).max(1);
-            let values = &values[interior.start - outputs.start..interior.end - outputs.start];
+            let values = &values[interior.start - outputs.all.start..interior.end - outputs.all.start];
             // SAFETY: as above; `write_row` asks for the positions below `values.len()` only.
             unsafe {
                 let value = |position: usize| reduction.finish(*values.get_unchecked(position), divisor);
@@ -212,7 +239,7 @@ impl<E: Element, R: Reduction<E>> Tasks<'_, E, R> {
 impl<E: Element, R: Reduction<E>> Rows<'_, E, R> {
     /// `columns` of the rows, joined; empty if there are none.
     #[inline(always)]
-    fn reduced(&mut self, row: &Row, columns: std::ops::Range<usize>) -> &[R::Value] {
+    fn reduced(&mut self, row: &Row, columns: Range<usize>) -> &[R::Value] {
         let total = row.depth.taps * row.height.taps;
         if total == 0 || columns.is_empty() {
             return &[];

@@ -156,6 +156,11 @@ impl PoolShape {
         [self.batch, self.channels, self.output[0], self.output[1], self.output[2]]
     }
 
+    /// Whether windows differ from plane to plane.
+    pub fn differs_by_plane(&self) -> bool {
+        !self.samples.is_empty()
+    }
+
     /// The windows of one plane, counted over batch and channels.
     pub fn windows(&self, plane: usize) -> [Windows; 3] {
         let mut windows = self.windows;

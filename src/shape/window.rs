@@ -51,10 +51,17 @@ impl Windows {
         match *self {
             Windows::Sliding { input, kernel, stride, dilation, before, .. } => {
                 let start = index * stride;
-                let skipped = before.saturating_sub(start).div_ceil(dilation);
+                // Most windows are whole; they need no division.
+                let skipped = if start >= before { 0 } else { (before - start).div_ceil(dilation) };
                 let first = start + skipped * dilation - before;
-                let inside = if first < input { (input - 1 - first) / dilation + 1 } else { 0 };
-                let taps = inside.min(kernel.saturating_sub(skipped));
+                let wanted = kernel.saturating_sub(skipped);
+                let taps = if wanted > 0 && first + (wanted - 1) * dilation < input {
+                    wanted
+                } else if first < input {
+                    ((input - 1 - first) / dilation + 1).min(wanted)
+                } else {
+                    0
+                };
                 Window { first, taps, step: dilation, extent: kernel.min(input + 2 * before - start) }
             }
             Windows::Adaptive { input, outputs } => {
