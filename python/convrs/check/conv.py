@@ -35,7 +35,7 @@ def conv(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapp
         )
     ]
     groups = parameters["groups"]
-    return _weighted(form, input, weight.reshape(groups, -1, *weight.shape[1:]), arrays["bias"], axes)
+    return _weighted(form, input, _grouped(weight, groups), arrays["bias"], axes)
 
 
 def conv_transpose(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
@@ -44,8 +44,12 @@ def conv_transpose(spatial: int, form: Format, arrays: Mapping[str, Any], parame
     names = ("stride", "dilation", "padding", "output_padding")
     numbers = zip(input.shape[2:], weight.shape[2:], *(each(parameters[name], spatial) for name in names), strict=True)
     groups = parameters["groups"]
-    by_output = weight.reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2)
+    by_output = _grouped(weight, groups).swapaxes(1, 2)
     return _weighted(form, input, by_output, arrays["bias"], [transposed(*sizes) for sizes in numbers])
+
+
+def _grouped(weight: NDArray[Any], groups: int) -> NDArray[Any]:
+    return weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:])
 
 
 def _weighted(
@@ -57,9 +61,9 @@ def _weighted(
     magnitude = _sum(np.abs(input), np.abs(weight), np.abs(shift), axes) if form.precision else values
     products = counts(axes) * weight.shape[2]
     if form.complex:
-        # Each part is a real sum of 2 K products, in whatever order, and the bias; the modulus is at most sqrt(2) times
-        # the larger part (Higham, section 3.6, has sqrt(2) gamma_2 for a single product).
-        result = summed(form, values, math.sqrt(2) * magnitude, 2 * products + 1, 4 * products)
+        # One product errs by sqrt(2) gamma_2 (Higham, section 3.6), but three real convolutions may be used instead of
+        # four (section 23.2.4; torch does): (a + b)(c + d) - ac - bd errs by 3 gamma_(K+5) and ac - bd by gamma_(K+5).
+        result = summed(form, values, math.sqrt(10) * magnitude, products + 5, 6 * products)
     else:
         result = summed(form, values, magnitude, products + 1, products)
     return replace(result, loose=result.loose | _padding_times_infinity(input, weight, axes))
@@ -70,7 +74,7 @@ def _sum(input: NDArray[Any], weight: NDArray[Any], shift: NDArray[Any], axes: S
     batch, outputs = input.shape[0], tuple(axis.outputs for axis in axes)
     total = np.zeros((batch, groups, out_channels, math.prod(outputs)), input.dtype)
     for tap in taps(axes, input.shape[2:]):
-        elements = tap.of(input).reshape(batch, groups, in_channels, -1)
+        elements = tap.of(input).reshape(batch, groups, in_channels, math.prod(outputs))
         total += np.where(tap.inside.ravel(), tap.weight(weight) @ elements, 0)
     channels = total.reshape(batch, groups * out_channels, *outputs)
     return np.asarray(channels + shift.reshape(-1, *[1] * len(axes)))
@@ -84,5 +88,5 @@ def _padding_times_infinity(input: NDArray[Any], weight: NDArray[Any], axes: Seq
     if wild.any():
         for tap in taps(axes, input.shape[2:]):
             met |= tap.weight(wild).reshape(*wild.shape[:2], *[1] * len(axes)) & ~tap.inside
-    channels = met.reshape(1, -1, *outputs)
+    channels = met.reshape(1, weight.shape[0] * weight.shape[1], *outputs)
     return np.broadcast_to(channels, (input.shape[0], *channels.shape[1:]))

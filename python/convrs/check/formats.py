@@ -84,7 +84,8 @@ FORMATS = {
         Format("complex128", "clongdouble", 53, -1022, complex=True),
         Format("bool", "int64"),
         *(Format(f"int{bits}", "int64") for bits in (8, 16, 32, 64)),
-        *(Format(f"uint{bits}", "uint64") for bits in (8, 16, 32, 64)),
+        *(Format(f"uint{bits}", "int64") for bits in (8, 16, 32)),
+        Format("uint64", "uint64"),
     )
 }
 

@@ -19,10 +19,11 @@ def unfold(form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any
     input = arrays["input"]
     batch, channels = input.shape[:2]
     columns = [
-        np.where(tap.inside, tap.of(input), 0).reshape(batch, channels, 1, -1)
+        np.where(tap.inside, tap.of(input), 0).reshape(batch, channels, tap.inside.size)
         for tap in taps(_axes(input.shape[2:], parameters), input.shape[2:])
     ]
-    return exact(form, np.concatenate(columns, axis=2).reshape(batch, channels * len(columns), -1))
+    blocks = np.stack(columns, axis=2)
+    return exact(form, blocks.reshape(batch, channels * len(columns), blocks.shape[3]))
 
 
 def fold(form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
@@ -30,9 +31,9 @@ def fold(form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any])
     columns = arrays["input"]
     sizes = each(parameters["output_size"], 2)
     axes = _axes(sizes, parameters)
-    blocks = columns.reshape(
-        columns.shape[0], -1, math.prod(each(parameters["kernel_size"], 2)), *(axis.outputs for axis in axes)
-    )
+    elements = math.prod(each(parameters["kernel_size"], 2))
+    outputs = [axis.outputs for axis in axes]
+    blocks = columns.reshape(columns.shape[0], columns.shape[1] // elements, elements, *outputs)
     values = _added(blocks, axes, sizes)
     if not form.precision:
         return exact(form, values)

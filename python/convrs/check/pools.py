@@ -45,6 +45,8 @@ def adaptive_avg_pool(spatial: int, form: Format, arrays: Mapping[str, Any], par
 def lp_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
     """Reference of lp_pool1d, lp_pool2d and lp_pool3d: torch's (mean of x^p * elements of a window)^(1/p)."""
     input, p = arrays["input"], float(parameters["norm_type"])
+    if form.complex or not form.precision:
+        raise TypeError(f"input has dtype {form.name}, but lp_pool takes floating-point numbers")
     axes = _sliding(spatial, input, parameters)
     if math.isinf(p):
         sign = math.copysign(1, p)

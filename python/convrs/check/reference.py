@@ -97,7 +97,7 @@ def rounding_bound(op: Operator, *inputs: Any, **params: Any) -> NDArray[np.floa
     For a convolution whose outputs have K products it is gamma_(K+1) * (sum |x| |w| + |bias|) with
     gamma_n = n u / (1 - n u), whatever the order of the sum; for an average of K elements
     gamma_(K+1) * sum |x| / divisor. u is the roundoff of the dtype in which sums are formed, 2^-24 for float32, float16
-    and bfloat16; the 16-bit dtypes add their own final rounding. Complex products take sqrt(2) gamma_(2K+1). Powers
+    and bfloat16; the 16-bit dtypes add their own final rounding. Complex ones have sqrt(10) gamma_(K+5). Powers
     (lp_pool) are taken to be right within 2 ULP. Each operation that may underflow adds the smallest subnormal; a
     kernel that flushes subnormals may differ by more. The error of the reference itself is included; it matters only
     for float64 where longdouble is no wider. Maxima, moved elements and integers have no rounding: 0.
@@ -115,7 +115,8 @@ def rounding_bound(op: Operator, *inputs: Any, **params: Any) -> NDArray[np.floa
         TypeError: a dtype that the operator does not take.
 
     Source:
-        N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, SIAM 2002, sections 2.8, 3.1 and 3.6.
+        N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, SIAM 2002, sections 2.8, 3.1, 3.6
+        and 23.2.
 
     Example:
         >>> import numpy as np
