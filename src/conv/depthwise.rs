@@ -43,10 +43,18 @@ impl<T> Operation<T> for PixelVectors<'_, T> {
                 };
             }
             match self.channels {
-                1 => { rows!(1: 8 4 2 1); }
-                2 => { rows!(2: 4 2 1); }
-                3 => { rows!(3: 4 2 1); }
-                4 => { rows!(4: 2 1); }
+                1 => {
+                    rows!(1: 8 4 2 1);
+                }
+                2 => {
+                    rows!(2: 4 2 1);
+                }
+                3 => {
+                    rows!(3: 4 2 1);
+                }
+                4 => {
+                    rows!(4: 2 1);
+                }
                 _ => unreachable!("more channels than the plan allows"),
             }
         }

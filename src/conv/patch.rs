@@ -141,7 +141,10 @@ impl Request<'_> {
         let (row, columns) = match self.pixel_lanes {
             Some(lanes) if stride.min(width) > 1 => {
                 let phase = width.div_ceil(stride) + lanes;
-                (row_length(&self.pass[2], self.tile.size[2], self.chunk.tap_counts()[2], lanes), Columns { width, interleave: stride.min(width), phase })
+                (
+                    row_length(&self.pass[2], self.tile.size[2], self.chunk.tap_counts()[2], lanes),
+                    Columns { width, interleave: stride.min(width), phase },
+                )
             }
             lanes => (width + lanes.unwrap_or(0), Columns { width, interleave: 1, phase: 0 }),
         };
@@ -176,9 +179,9 @@ impl Request<'_> {
         let pass = &self.pass[axis];
         (pass.tap_step == 1 && pass.input_step <= self.chunk.tap_counts()[axis])
             || (0..self.chunk.tap_counts()[axis]).any(|tap| {
-                position.checked_sub(tap * pass.tap_step).is_some_and(|rest| {
-                    rest % pass.input_step == 0 && rest / pass.input_step < self.tile.size[axis]
-                })
+                position
+                    .checked_sub(tap * pass.tap_step)
+                    .is_some_and(|rest| rest % pass.input_step == 0 && rest / pass.input_step < self.tile.size[axis])
             })
     }
 

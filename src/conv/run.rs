@@ -166,13 +166,20 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
             let pixels = pixel_offsets(pass, &tile, &patch, work.pixels);
             let panel = &*work.panel;
             match plan.algorithm {
-                Algorithm::Direct { vectors } => dispatch(
-                    self.isa,
-                    Pixels { patch: patch.pointer, pixels, taps, panel, sums: work.sums, vectors, fresh },
-                ),
+                Algorithm::Direct { vectors } => {
+                    dispatch(self.isa, Pixels { patch: patch.pointer, pixels, taps, panel, sums: work.sums, vectors, fresh })
+                }
                 Algorithm::Depthwise => dispatch(
                     self.isa,
-                    PixelVectors { patch: patch.pointer, vectors: pixels, taps, panel, sums: work.sums, channels: block.lanes, fresh },
+                    PixelVectors {
+                        patch: patch.pointer,
+                        vectors: pixels,
+                        taps,
+                        panel,
+                        sums: work.sums,
+                        channels: block.lanes,
+                        fresh,
+                    },
                 ),
             }
             fresh = false;
@@ -226,7 +233,9 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
                     // SAFETY: tiles, blocks, groups, images and phases are disjoint, and each is one task.
                     unsafe {
                         match bias {
-                            Some(bias) => self.output.write_row(index, step, width, |x| E::narrow(row[x * pixel_stride].plus(bias))),
+                            Some(bias) => {
+                                self.output.write_row(index, step, width, |x| E::narrow(row[x * pixel_stride].plus(bias)))
+                            }
                             None => self.output.write_row(index, step, width, |x| E::narrow(row[x * pixel_stride])),
                         }
                     }

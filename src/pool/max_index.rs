@@ -74,7 +74,11 @@ impl<E: Ordered> Body for Tasks<'_, E> {
                 let depth = windows[0].window(z);
                 for y in start[1]..end[1] {
                     let row = Row { image, channel, at: [z, y], depth, height: windows[1].window(y) };
-                    let vectors = if self.farthest_tap(&row, &windows[2]) <= u32::MAX as usize { interior.clone() } else { start[2]..start[2] };
+                    let vectors = if self.farthest_tap(&row, &windows[2]) <= u32::MAX as usize {
+                        interior.clone()
+                    } else {
+                        start[2]..start[2]
+                    };
                     for x in (start[2]..vectors.start).chain(vectors.end..end[2]) {
                         self.one(&row, x, &windows[2].window(x));
                     }
@@ -141,7 +145,8 @@ impl<E: Ordered> Tasks<'_, E> {
         self.winners[..count].fill(0);
         for z in 0..row.depth.taps {
             for y in 0..row.height.taps {
-                let place = [row.image, row.channel, row.depth.first + z * row.depth.step, row.height.first + y * row.height.step];
+                let place =
+                    [row.image, row.channel, row.depth.first + z * row.depth.step, row.height.first + y * row.height.step];
                 for tap in 0..width.taps {
                     let start = [place[0], place[1], place[2], place[3], width.first + tap * width.step];
                     let run = self.input.run(start, (count - 1) * stride + 1);

@@ -74,7 +74,14 @@ pub fn fold<E: Element>(shape: &UnfoldShape, input: &View<'_, E>, output: &mut V
 }
 
 /// Sums up, for `sums.len()` pixels of a row from `start` on, the taps that reach them, in the order of the kernel.
-fn add_row<E: Element>(shape: &UnfoldShape, input: &View<'_, E>, plane: usize, y: usize, start: usize, sums: &mut [E::Accumulator]) {
+fn add_row<E: Element>(
+    shape: &UnfoldShape,
+    input: &View<'_, E>,
+    plane: usize,
+    y: usize,
+    start: usize,
+    sums: &mut [E::Accumulator],
+) {
     sums.fill(E::Accumulator::default());
     let (image, channel) = (plane / shape.channels, plane % shape.channels);
     for tap_y in 0..shape.kernel[0] {

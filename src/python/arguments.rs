@@ -50,7 +50,12 @@ pub(super) fn per_axis(argument: &'static str, value: &Bound<'_, PyAny>, spatial
 }
 
 /// As [`per_axis`], without the sequence of one for several axes: torch has both rules.
-pub(super) fn exactly_per_axis(argument: &'static str, value: &Bound<'_, PyAny>, spatial: usize, fill: i64) -> PyResult<[i64; 3]> {
+pub(super) fn exactly_per_axis(
+    argument: &'static str,
+    value: &Bound<'_, PyAny>,
+    spatial: usize,
+    fill: i64,
+) -> PyResult<[i64; 3]> {
     if spatial > 1 && value.len().is_ok_and(|length| length == 1) && !value.is_instance_of::<PyString>() {
         let rule = format!("it must be one number, or one for each of the {spatial} spatial axes");
         return Err(Error::Shape { argument, got: "1 number in a sequence".to_string(), rule }.into());

@@ -60,7 +60,8 @@ impl<'py> Input<'py> {
             return Ok(());
         }
         let wanted = other.array.dtype();
-        let rule = format!("it must have the dtype of {}, {wanted}; write {}.astype(\"{wanted}\")", other.argument, self.argument);
+        let rule =
+            format!("it must have the dtype of {}, {wanted}; write {}.astype(\"{wanted}\")", other.argument, self.argument);
         Err(Error::Kind { argument: self.argument, got: self.array.dtype().to_string(), rule }.into())
     }
 
@@ -122,12 +123,7 @@ pub(super) struct Output<'py> {
 
 impl<'py> Output<'py> {
     /// `out` if given and right, else a new array with the dtype of `like`. `inputs` must not overlap it.
-    pub fn new(
-        out: Option<&Bound<'py, PyAny>>,
-        shape: &[usize],
-        like: &Input<'py>,
-        inputs: &[&Input<'py>],
-    ) -> PyResult<Self> {
+    pub fn new(out: Option<&Bound<'py, PyAny>>, shape: &[usize], like: &Input<'py>, inputs: &[&Input<'py>]) -> PyResult<Self> {
         let Some(out) = out else { return Ok(Output { array: like.result(shape)? }) };
         let array = out.cast::<PyUntypedArray>().map_err(|_| super::arguments::wrong_kind("out", out, "a NumPy array"))?;
         if array.shape() != shape {
@@ -143,7 +139,9 @@ impl<'py> Output<'py> {
         let flags = unsafe { (*array.as_array_ptr()).fields.flags };
         if flags & NPY_ARRAY_WRITEABLE == 0 || !directly_usable(array, &descriptor) {
             let rule = "it must be writable, aligned and in the machine's byte order".to_string();
-            return Err(Error::Shape { argument: "out", got: "an array that cannot be written in place".to_string(), rule }.into());
+            return Err(
+                Error::Shape { argument: "out", got: "an array that cannot be written in place".to_string(), rule }.into()
+            );
         }
         if repeats_elements(array) {
             let rule = "every element must have its own place in memory; write numpy.empty".to_string();
@@ -233,7 +231,10 @@ fn directly_usable(array: &Bound<'_, PyUntypedArray>, descriptor: &Bound<'_, PyA
         && array.strides().iter().zip(array.shape()).all(|(stride, &size_of_axis)| size_of_axis <= 1 || stride % size == 0)
 }
 
-fn copied<'py>(array: &Bound<'py, PyUntypedArray>, descriptor: &Bound<'py, PyArrayDescr>) -> PyResult<Bound<'py, PyUntypedArray>> {
+fn copied<'py>(
+    array: &Bound<'py, PyUntypedArray>,
+    descriptor: &Bound<'py, PyArrayDescr>,
+) -> PyResult<Bound<'py, PyUntypedArray>> {
     let copy = new_array(array.py(), kinds::native(descriptor)?, array.shape())?;
     // SAFETY: two live arrays of one shape; NumPy converts the byte order.
     let status = unsafe { PY_ARRAY_API.PyArray_CopyInto(array.py(), copy.as_array_ptr(), array.as_array_ptr()) };
@@ -274,6 +275,6 @@ trait ItemSize {
 
 impl ItemSize for Bound<'_, PyUntypedArray> {
     fn dtype_size(&self) -> usize {
-            self.dtype().itemsize()
+        self.dtype().itemsize()
     }
 }

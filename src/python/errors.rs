@@ -9,9 +9,9 @@ impl From<Error> for PyErr {
     fn from(error: Error) -> PyErr {
         match error {
             // The handler that saw the signal has set the exception (KeyboardInterrupt, or what the user's handler raised).
-            Error::Interrupted => Python::attach(|py| {
-                PyErr::take(py).unwrap_or_else(|| pyo3::exceptions::PyKeyboardInterrupt::new_err(()))
-            }),
+            Error::Interrupted => {
+                Python::attach(|py| PyErr::take(py).unwrap_or_else(|| pyo3::exceptions::PyKeyboardInterrupt::new_err(())))
+            }
             Error::Kind { .. } => PyTypeError::new_err(error.to_string()),
             Error::Overflow { .. } => PyMemoryError::new_err(error.to_string()),
             _ => PyValueError::new_err(error.to_string()),

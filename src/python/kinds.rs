@@ -52,7 +52,8 @@ pub(super) fn of(descriptor: &Bound<'_, PyArrayDescr>) -> Option<DType> {
 
 fn is_bfloat16(descriptor: &Bound<'_, PyArrayDescr>) -> bool {
     let named = descriptor.getattr("name").and_then(|name| name.extract::<String>()).is_ok_and(|name| name == "bfloat16");
-    let record = descriptor.getattr("names").and_then(|names| names.extract::<(String,)>()).is_ok_and(|(name,)| name == "bfloat16");
+    let record =
+        descriptor.getattr("names").and_then(|names| names.extract::<(String,)>()).is_ok_and(|(name,)| name == "bfloat16");
     named || record
 }
 

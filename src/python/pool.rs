@@ -108,7 +108,8 @@ pub(super) fn adaptive_avg_pool<'py>(
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let pool = Pool::new(n, input)?;
-    let shape = PoolShape::adaptive(pool.input.five(n), n, optional_per_axis("output_size", output_size, n)?, n < 3 || pool.unbatched())?;
+    let shape =
+        PoolShape::adaptive(pool.input.five(n), n, optional_per_axis("output_size", output_size, n)?, n < 3 || pool.unbatched())?;
     pool.average(&shape, Average { count_include_pad: false, divisor: None }, out)
 }
 
@@ -180,15 +181,18 @@ pub(super) fn max_unpool<'py>(
     let kernel = exactly_per_axis("kernel_size", kernel_size, n, 1)?;
     let stride = if stride.is_none() { kernel } else { exactly_per_axis("stride", stride, n, 1)? };
     let padding = exactly_per_axis("padding", padding, n, 0)?;
-    let params = PoolParams { spatial: n, kernel, stride, padding, dilation: [1; 3], ceil_mode: false, kernel_within_input: false };
+    let params =
+        PoolParams { spatial: n, kernel, stride, padding, dilation: [1; 3], ceil_mode: false, kernel_within_input: false };
     let wanted = output_size.map(|size| super::unpooled::wanted(size, n)).transpose()?;
     let five = pool.input.five(n);
     PoolShape::not_empty(five, false)?;
     let spatial = params.unpooled([five[2], five[3], five[4]], wanted)?;
-    let mut result = Output::new(out, &pool.result_shape([five[0], five[1], spatial[0], spatial[1], spatial[2]]), &pool.input, &[
+    let mut result = Output::new(
+        out,
+        &pool.result_shape([five[0], five[1], spatial[0], spatial[1], spatial[2]]),
         &pool.input,
-        &indices,
-    ])?;
+        &[&pool.input, &indices],
+    )?;
     let py = input.py();
     stored_element!(pool.input, E => {
         let (source, places) = (pool.input.view::<E>(n), indices.view::<i64>(n));

@@ -71,7 +71,9 @@ fn parameters(
     padding: &Bound<'_, PyAny>,
     stride: &Bound<'_, PyAny>,
 ) -> PyResult<UnfoldParams> {
-    let two = |argument: &'static str, value: &Bound<'_, PyAny>| exactly_per_axis(argument, value, 2, 1).map(|[_, height, width]| [height, width]);
+    let two = |argument: &'static str, value: &Bound<'_, PyAny>| {
+        exactly_per_axis(argument, value, 2, 1).map(|[_, height, width]| [height, width])
+    };
     Ok(UnfoldParams {
         kernel: two("kernel_size", kernel_size)?,
         dilation: two("dilation", dilation)?,

@@ -12,7 +12,8 @@ pub(super) fn wanted(value: &Bound<'_, PyAny>, spatial: usize) -> PyResult<[i64;
         .map_err(|_| wrong_kind("output_size", value, "a sequence of whole numbers"))?
         .collect::<PyResult<_>>()?;
     if items.len() != spatial && items.len() != spatial + 2 {
-        let rule = format!("it must have one number for each of the {spatial} spatial axes, or batch and channels in front of them");
+        let rule =
+            format!("it must have one number for each of the {spatial} spatial axes, or batch and channels in front of them");
         return Err(Error::Shape { argument: "output_size", got: format!("{} numbers", items.len()), rule }.into());
     }
     let mut sizes = [1; 3];

@@ -145,7 +145,9 @@ mod tests {
 
     #[test]
     fn phases_reach_every_pair_of_the_definition_once() {
-        for (input, kernel, stride, dilation, padding) in [(5, 3, 2, 1, 1), (4, 4, 3, 2, 0), (3, 5, 2, 2, 3), (6, 2, 5, 3, 1), (1, 1, 4, 1, 0)] {
+        for (input, kernel, stride, dilation, padding) in
+            [(5, 3, 2, 1, 1), (4, 4, 3, 2, 0), (3, 5, 2, 2, 3), (6, 2, 5, 3, 1), (1, 1, 4, 1, 0)]
+        {
             let outputs = (input - 1) * stride + dilation * (kernel - 1) + 1 - 2 * padding;
             let mut expected = Vec::new();
             for i in 0..input {

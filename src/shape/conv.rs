@@ -107,17 +107,16 @@ impl ConvShape {
                 && padding.0.max(padding.1) > most
             {
                 let because = format!("padding_mode {:?} on input size {}", params.mode, spatial[axis]);
-                return Err(Error::TooLarge { argument: "padding", got: padding.0.max(padding.1) as i64, most: most as i64, because });
+                return Err(Error::TooLarge {
+                    argument: "padding",
+                    got: padding.0.max(padding.1) as i64,
+                    most: most as i64,
+                    because,
+                });
             }
             before[axis] = padding.0;
-            output[axis] = conv_output(
-                axis.saturating_sub(first),
-                spatial[axis],
-                kernel[axis],
-                stride[axis],
-                dilation[axis],
-                padding,
-            )?;
+            output[axis] =
+                conv_output(axis.saturating_sub(first), spatial[axis], kernel[axis], stride[axis], dilation[axis], padding)?;
         }
         checked_product("the output", &[batch, weight[0], output[0], output[1], output[2]])?;
         Ok(ConvShape {
@@ -167,8 +166,7 @@ impl ConvShape {
         for axis in 0..3 {
             let most = stride[axis].max(dilation[axis]) - 1;
             if extra[axis] > most {
-                let because =
-                    format!("it must be smaller than stride = {} or dilation = {}", stride[axis], dilation[axis]);
+                let because = format!("it must be smaller than stride = {} or dilation = {}", stride[axis], dilation[axis]);
                 return Err(Error::TooLarge { argument: "output_padding", got: extra[axis] as i64, most: most as i64, because });
             }
             if spatial[axis] == 0 && batch > 0 {

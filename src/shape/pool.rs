@@ -45,7 +45,11 @@ impl PoolParams {
                 return Err(Error::Shape { argument: "output_size", got: size.to_string(), rule });
             }
             if size < 0 {
-                return Err(Error::Shape { argument: "output_size", got: size.to_string(), rule: format!("{formula}; it must be at least 0") });
+                return Err(Error::Shape {
+                    argument: "output_size",
+                    got: size.to_string(),
+                    rule: format!("{formula}; it must be at least 0"),
+                });
             }
             sizes[axis] = size as usize;
         }
@@ -120,7 +124,11 @@ impl PoolShape {
             let extra = i64::from(spatial == 2);
             let most = size - kernel[axis] + extra;
             if output[axis] > most {
-                let because = format!("input size - kernel_size + {extra} = {size} - {} + {extra} on spatial axis {}", kernel[axis], axis + spatial - 3);
+                let because = format!(
+                    "input size - kernel_size + {extra} = {size} - {} + {extra} on spatial axis {}",
+                    kernel[axis],
+                    axis + spatial - 3
+                );
                 return Err(Error::TooLarge { argument: "output_size", got: output[axis], most, because });
             }
             windows[axis] = Windows::Fractional {
@@ -139,7 +147,11 @@ impl PoolShape {
         let first = if no_channels { 2 } else { 1 };
         if input[first..].contains(&0) {
             let rule = "every axis but the batch must have at least one element".to_string();
-            return Err(Error::Shape { argument: "input", got: format!("{input:?} (batch, channels, depth, height, width)"), rule });
+            return Err(Error::Shape {
+                argument: "input",
+                got: format!("{input:?} (batch, channels, depth, height, width)"),
+                rule,
+            });
         }
         Ok(())
     }
@@ -178,7 +190,9 @@ impl PoolShape {
 fn sliding_axis(spatial_axis: usize, input: usize, axis: usize, params: &PoolParams) -> Result<Windows, Error> {
     let (kernel, stride) = (params.kernel[axis], params.stride[axis]);
     let (padding, dilation) = (params.padding[axis], params.dilation[axis]);
-    for (argument, got, least) in [("kernel_size", kernel, 1), ("stride", stride, 1), ("padding", padding, 0), ("dilation", dilation, 1)] {
+    for (argument, got, least) in
+        [("kernel_size", kernel, 1), ("stride", stride, 1), ("padding", padding, 0), ("dilation", dilation, 1)]
+    {
         if got < least {
             return Err(Error::TooSmall { argument, got, least });
         }

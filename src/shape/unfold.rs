@@ -44,8 +44,14 @@ impl UnfoldShape {
         let (kernel, dilation, padding, stride) = (kernel?, dilation?, padding?, stride?);
         let mut blocks = [0; 2];
         for axis in 0..2 {
-            blocks[axis] =
-                super::axis::conv_output(axis, image[axis], kernel[axis], stride[axis], dilation[axis], (padding[axis], padding[axis]))?;
+            blocks[axis] = super::axis::conv_output(
+                axis,
+                image[axis],
+                kernel[axis],
+                stride[axis],
+                dilation[axis],
+                (padding[axis], padding[axis]),
+            )?;
         }
         checked_product("the columns", &[batch, channels, kernel[0], kernel[1], blocks[0], blocks[1]])?;
         checked_product("the image", &[batch, channels, image[0], image[1]])?;

@@ -143,7 +143,9 @@ mod tests {
 
     #[test]
     fn sliding_windows_are_the_taps_inside_the_input() {
-        for (input, kernel, stride, dilation, before) in [(5, 3, 2, 1, 1), (7, 2, 3, 3, 2), (1, 2, 1, 3, 2), (9, 4, 1, 2, 3), (6, 1, 4, 1, 0)] {
+        for (input, kernel, stride, dilation, before) in
+            [(5, 3, 2, 1, 1), (7, 2, 3, 3, 2), (1, 2, 1, 3, 2), (9, 4, 1, 2, 3), (6, 1, 4, 1, 0)]
+        {
             let outputs = (input + 2 * before - dilation * (kernel - 1) - 1) / stride + 1;
             let windows = Windows::Sliding { input, outputs, kernel, stride, dilation, before };
             for index in 0..outputs {

@@ -2,9 +2,9 @@
 
 use std::sync::OnceLock;
 
-use super::{Portable, Simd};
 #[cfg(target_arch = "x86_64")]
 use super::x86::{Avx2, Avx512};
+use super::{Portable, Simd};
 use crate::array::{Accumulator, Bool, Complex32, Complex64};
 
 /// An instruction set that kernels are compiled for, worst first.
@@ -193,7 +193,21 @@ macro_rules! shim {
 #[cfg(target_arch = "x86_64")]
 shim!(with_avx2, has_avx2, "avx2", "fma", "f16c", "bmi1", "bmi2", "popcnt", "lzcnt");
 #[cfg(target_arch = "x86_64")]
-shim!(with_avx512, has_avx512, "avx2", "fma", "f16c", "bmi1", "bmi2", "popcnt", "lzcnt", "avx512f", "avx512bw", "avx512dq", "avx512vl");
+shim!(
+    with_avx512,
+    has_avx512,
+    "avx2",
+    "fma",
+    "f16c",
+    "bmi1",
+    "bmi2",
+    "popcnt",
+    "lzcnt",
+    "avx512f",
+    "avx512bw",
+    "avx512dq",
+    "avx512vl"
+);
 
 /// Runs loops compiled for `isa`.
 pub fn vectorised<B: Body>(isa: Isa, body: B) -> B::Output {

@@ -1,0 +1,65 @@
+# What people and CI run. Virtual environments are made on first use: .venv-demo holds NumPy alone, .venv the test extras.
+PYTHON ?= python3
+VENV ?= .venv
+DEMO_VENV ?= .venv-demo
+PIP := -m pip --disable-pip-version-check --quiet
+
+.PHONY: help demo test test-long check lint bench wheel clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: $(DEMO_VENV)/bin/python  ## build the wheel, install it with NumPy alone, take the tour
+	@$(call build_wheel,$(DEMO_VENV))
+	@$(DEMO_VENV)/bin/python $(PIP) install --force-reinstall --no-deps dist/convrs-*.whl
+	@$(DEMO_VENV)/bin/python $(PIP) install dist/convrs-*.whl
+	@$(DEMO_VENV)/bin/convrs demo
+
+test: $(VENV)/tested  ## build, install with torch and the test extras, run the Rust and the Python tests
+	@$(call cargo_test)
+	$(VENV)/bin/python -m pytest
+
+test-long: $(VENV)/tested  ## the same with a hundred times more random cases
+	@PROPTEST_CASES=25600 && export PROPTEST_CASES && $(call cargo_test)
+	$(VENV)/bin/python -m pytest --hypothesis-profile=long
+
+check: lint test  ## format, lint, types and tests: what must be green before a commit
+
+lint: $(VENV)/tested
+	cargo fmt --check
+	cargo clippy --all-targets -- --deny warnings
+	PYO3_PYTHON=$(abspath $(VENV)/bin/python) cargo clippy --features python -- --deny warnings
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/python -m mypy.stubtest convrs._convrs
+
+bench: $(VENV)/tested  ## every layer of benches/layers.json beside torch and onnxruntime; run it alone on the machine
+	$(VENV)/bin/python $(PIP) install onnxruntime onnxscript
+	$(VENV)/bin/python benches/vs_peers.py
+	cargo bench
+
+wheel: $(DEMO_VENV)/bin/python  ## dist/convrs-*.whl for this platform
+	@$(call build_wheel,$(DEMO_VENV))
+	@ls -l dist/convrs-*.whl
+
+clean:  ## remove what was built
+	rm -rf target dist $(DEMO_VENV)
+
+%/bin/python:
+	$(PYTHON) -m venv $*
+
+# The wheel is built each time (cargo rebuilds what has changed); the extras are installed once.
+.PHONY: $(VENV)/tested
+$(VENV)/tested: $(VENV)/bin/python
+	@$(call build_wheel,$(VENV))
+	@$(VENV)/bin/python $(PIP) install "$$(ls dist/convrs-*.whl)[test]"
+	@$(VENV)/bin/python $(PIP) install --force-reinstall --no-deps dist/convrs-*.whl
+
+define build_wheel
+rm -rf dist && $(1)/bin/python $(PIP) wheel --no-deps --wheel-dir dist .
+endef
+
+define cargo_test
+if cargo nextest --version >/dev/null 2>&1; then cargo nextest run; else cargo test; fi
+endef
