@@ -230,13 +230,18 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
                     let row = &sums[channel * channel_stride + (z * height + y) * row_stride..];
                     let index = [*image, output_channel, at(0, z), at(1, y), at(2, 0)];
                     let step = pass.axes[2].output_step;
-                    // SAFETY: tiles, blocks, groups, images and phases are disjoint, and each is one task.
+                    assert!((width - 1) * pixel_stride < row.len());
+                    // SAFETY: tiles, blocks, groups, images and phases are disjoint, and each is one task; `write_row` asks for
+                    // positions below `width`, whose sums are in the row.
                     unsafe {
-                        match bias {
-                            Some(bias) => {
-                                self.output.write_row(index, step, width, |x| E::narrow(row[x * pixel_stride].plus(bias)))
+                        let sum = |x: usize| *row.get_unchecked(x * pixel_stride);
+                        match (bias, pixel_stride) {
+                            (Some(bias), 1) => {
+                                self.output.write_row(index, step, width, |x| E::narrow(row.get_unchecked(x).plus(bias)))
                             }
-                            None => self.output.write_row(index, step, width, |x| E::narrow(row[x * pixel_stride])),
+                            (Some(bias), _) => self.output.write_row(index, step, width, |x| E::narrow(sum(x).plus(bias))),
+                            (None, 1) => self.output.write_row(index, step, width, |x| E::narrow(*row.get_unchecked(x))),
+                            (None, _) => self.output.write_row(index, step, width, |x| E::narrow(sum(x))),
                         }
                     }
                 }
