@@ -23,12 +23,46 @@ pub struct Operands<'a, E> {
     pub bias: Option<View<'a, E>>,
 }
 
-struct Pass {
-    axes: [AxisPass; 3],
+/// All passes of a convolution. They share one plan, made for the largest, and are counted rather than listed: a transposed
+/// convolution has a pass for every combination of its axes' phases.
+struct Passes {
+    axes: [Vec<AxisPass>; 3],
     plan: Plan,
+    /// Tiles of the largest pass; a smaller one may have no output in the last.
     tiles: [usize; 3],
     blocks: usize,
-    first_task: usize,
+    tasks_per_pass: usize,
+    buffers: Sizes,
+}
+
+impl Passes {
+    fn new(shape: &ConvShape, lanes: usize, size: usize) -> Self {
+        let axes: [Vec<AxisPass>; 3] =
+            std::array::from_fn(|axis| shape.phases(axis).into_iter().map(|phase| shape.axis_pass(axis, phase)).collect());
+        let largest = std::array::from_fn(|axis| {
+            let passes = &axes[axis];
+            let mut largest = AxisPass::plain(0, 0, 1, 1, 0);
+            for pass in passes {
+                largest = AxisPass { outputs: pass.outputs.max(largest.outputs), taps: pass.taps.max(largest.taps), ..*pass };
+            }
+            largest
+        });
+        let plan = plan(shape, &largest, lanes, size);
+        let tiles: [usize; 3] = std::array::from_fn(|axis| largest[axis].outputs.div_ceil(plan.tile[axis]));
+        let blocks = shape.out_channels.div_ceil(plan.block);
+        let tasks_per_pass = shape.groups * blocks * shape.batch * tiles.iter().product::<usize>();
+        let buffers = Sizes::of(shape, &largest, &plan);
+        Passes { axes, plan, tiles, blocks, tasks_per_pass, buffers }
+    }
+
+    fn count(&self) -> usize {
+        self.axes.iter().map(Vec::len).product()
+    }
+
+    fn pass(&self, index: usize) -> [AxisPass; 3] {
+        let [_, heights, widths] = self.axes.each_ref().map(Vec::len);
+        [self.axes[0][index / (heights * widths)], self.axes[1][index / widths % heights], self.axes[2][index % widths]]
+    }
 }
 
 /// One block of output channels of one tile of one image.
@@ -43,7 +77,7 @@ struct Job<'a, E: Element> {
     shape: &'a ConvShape,
     operands: &'a Operands<'a, E>,
     output: SharedOutput<'a, E>,
-    passes: &'a [Pass],
+    passes: &'a Passes,
 }
 
 /// Lanes of the token that `isa` uses for `T`.
@@ -69,21 +103,8 @@ pub fn run<E: Element<Accumulator: Lanes>>(
         return Ok(());
     }
     let lanes = lanes::<E::Accumulator>(isa);
-    let phases = [shape.phases(0), shape.phases(1), shape.phases(2)];
-    let mut passes = Vec::with_capacity(phases.iter().map(Vec::len).product());
-    let mut tasks = 0usize;
-    for &depth in &phases[0] {
-        for &height in &phases[1] {
-            for &width in &phases[2] {
-                let axes = [shape.axis_pass(0, depth), shape.axis_pass(1, height), shape.axis_pass(2, width)];
-                let plan = plan(shape, &axes, lanes, size_of::<E::Accumulator>());
-                let tiles: [usize; 3] = std::array::from_fn(|axis| axes[axis].outputs.div_ceil(plan.tile[axis]));
-                let blocks = shape.out_channels.div_ceil(plan.block);
-                passes.push(Pass { axes, plan, tiles, blocks, first_task: tasks });
-                tasks += shape.groups * blocks * shape.batch * tiles.iter().product::<usize>();
-            }
-        }
-    }
+    let passes = Passes::new(shape, lanes, size_of::<E::Accumulator>());
+    let tasks = passes.count() * passes.tasks_per_pass;
     let job = Job { isa, shape, operands, output: SharedOutput::new(output), passes: &passes };
     if shape.has_gaps() {
         job.write_gaps()?;
@@ -93,28 +114,35 @@ pub fn run<E: Element<Accumulator: Lanes>>(
     }
     let taps: usize = shape.in_channels * shape.kernel.iter().product::<usize>();
     let outputs: usize = shape.output_shape().iter().product();
-    let work = outputs.saturating_mul(taps / passes.len() + 1) / tasks;
+    let work = outputs.saturating_mul(taps / passes.count() + 1) / tasks;
     for_each_chunk(tasks, work, |range, progress| job.tasks(range, progress))
 }
 
 impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
     fn tasks(&self, tasks: Range<usize>, progress: &Progress<'_>) {
-        let mut start = tasks.start;
-        while start < tasks.end {
-            let index = self.passes.partition_point(|pass| pass.first_task <= start) - 1;
-            let end = self.passes.get(index + 1).map_or(tasks.end, |next| next.first_task.min(tasks.end));
-            let pass = &self.passes[index];
-            let buffers = Sizes::of(self.shape, pass);
-            with_scratch(buffers.bytes::<E::Accumulator>(), |scratch| {
-                let mut work = buffers.cut(scratch);
-                self.pass_tasks(pass, start - pass.first_task..end - pass.first_task, &mut work, progress);
-            });
-            start = end;
-        }
+        let per_pass = self.passes.tasks_per_pass;
+        with_scratch(self.passes.buffers.bytes::<E::Accumulator>(), |scratch| {
+            let mut work = self.passes.buffers.cut(scratch);
+            let mut start = tasks.start;
+            while start < tasks.end {
+                let index = start / per_pass;
+                let end = tasks.end.min((index + 1) * per_pass);
+                let first = index * per_pass;
+                self.pass_tasks(&self.passes.pass(index), start - first..end - first, &mut work, progress);
+                start = end;
+            }
+        });
     }
 
-    fn pass_tasks(&self, pass: &Pass, tasks: Range<usize>, work: &mut Buffers<'_, E::Accumulator>, progress: &Progress<'_>) {
-        let tiles: usize = pass.tiles.iter().product();
+    fn pass_tasks(
+        &self,
+        axes: &[AxisPass; 3],
+        tasks: Range<usize>,
+        work: &mut Buffers<'_, E::Accumulator>,
+        progress: &Progress<'_>,
+    ) {
+        let Passes { plan, tiles: counts, blocks, .. } = self.passes;
+        let tiles: usize = counts.iter().product();
         // The block whose first chunk of weights lies in the panel; valid for the next tile if it is the only chunk.
         let mut packed = None;
         for task in tasks {
@@ -123,30 +151,34 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
             }
             let (block, rest) = (task / (tiles * self.shape.batch), task % (tiles * self.shape.batch));
             let (image, index) = (rest / tiles, rest % tiles);
-            let (group, first) = (block / pass.blocks, block % pass.blocks * pass.plan.block);
-            let lanes = match pass.plan.algorithm {
-                Algorithm::Direct { .. } => pass.plan.block,
-                Algorithm::Depthwise => pass.plan.block.min(self.shape.out_channels - first),
+            let (group, first) = (block / blocks, block % blocks * plan.block);
+            let lanes = match plan.algorithm {
+                Algorithm::Direct { .. } => plan.block,
+                Algorithm::Depthwise => plan.block.min(self.shape.out_channels - first),
             };
-            let at = [index / (pass.tiles[1] * pass.tiles[2]), index / pass.tiles[2] % pass.tiles[1], index % pass.tiles[2]];
-            let start: [usize; 3] = std::array::from_fn(|axis| at[axis] * pass.plan.tile[axis]);
-            let size = std::array::from_fn(|axis| pass.plan.tile[axis].min(pass.axes[axis].outputs - start[axis]));
+            let at = [index / (counts[1] * counts[2]), index / counts[2] % counts[1], index % counts[2]];
+            let start: [usize; 3] = std::array::from_fn(|axis| at[axis] * plan.tile[axis]);
+            let size: [usize; 3] =
+                std::array::from_fn(|axis| plan.tile[axis].min(axes[axis].outputs.saturating_sub(start[axis])));
+            if size.contains(&0) {
+                continue;
+            }
             let task = Task { image, block: Block { group, first, lanes }, tile: Tile { start, size } };
-            self.task(pass, &task, work, &mut packed, progress);
+            self.task(axes, &task, work, &mut packed, progress);
         }
     }
 
     fn task(
         &self,
-        pass: &Pass,
+        axes: &[AxisPass; 3],
         task: &Task,
         work: &mut Buffers<'_, E::Accumulator>,
         packed: &mut Option<Block>,
         progress: &Progress<'_>,
     ) {
-        let (shape, plan) = (self.shape, &pass.plan);
+        let (shape, plan) = (self.shape, &self.passes.plan);
         let Task { image, block, tile } = *task;
-        let chunks = Chunks::of(shape, pass);
+        let chunks = Chunks::of(shape, axes, plan);
         let only_chunk = chunks.number() == 1;
         let mut fresh = true;
         for chunk in chunks {
@@ -154,16 +186,16 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
                 return;
             }
             if !only_chunk || *packed != Some(block) {
-                pack(shape, &pass.axes, &self.operands.weight, block, &chunk, work.panel);
+                pack(shape, axes, &self.operands.weight, block, &chunk, work.panel);
                 *packed = Some(block);
             }
             let pixel_lanes = (plan.algorithm == Algorithm::Depthwise).then_some(plan.lanes);
-            let request = Request { shape, pass: &pass.axes, tile, chunk, image, group: block.group, pixel_lanes };
+            let request = Request { shape, pass: axes, tile, chunk, image, group: block.group, pixel_lanes };
             let input = &self.operands.input;
             let patch = request.in_place(input).unwrap_or_else(|| request.staged(input, work.patch));
             let taps = &mut work.taps[..chunk.len()];
-            patch.tap_offsets(&pass.axes, &chunk, taps);
-            let pixels = pixel_offsets(pass, &tile, &patch, work.pixels);
+            patch.tap_offsets(axes, &chunk, taps);
+            let pixels = pixel_offsets(axes, plan, &tile, &patch, work.pixels);
             let panel = &*work.panel;
             match plan.algorithm {
                 Algorithm::Direct { vectors } => {
@@ -184,7 +216,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
             }
             fresh = false;
         }
-        self.write(pass, task, work.sums);
+        self.write(axes, task, work.sums);
     }
 
     /// Writes what outputs are that no tap reaches, to all: zero plus bias.
@@ -208,8 +240,8 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
     }
 
     /// Adds the bias, rounds, and writes the block's output channels of the tile.
-    fn write(&self, pass: &Pass, task: &Task, sums: &[E::Accumulator]) {
-        let (shape, plan) = (self.shape, &pass.plan);
+    fn write(&self, axes: &[AxisPass; 3], task: &Task, sums: &[E::Accumulator]) {
+        let (shape, plan) = (self.shape, &self.passes.plan);
         let Task { image, block: Block { group, first, .. }, tile } = task;
         let [depth, height, width] = tile.size;
         let (channel_stride, row_stride, pixel_stride) = match plan.algorithm {
@@ -225,11 +257,11 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
             for z in 0..depth {
                 for y in 0..height {
                     let at = |axis: usize, offset: usize| {
-                        pass.axes[axis].output_start + (tile.start[axis] + offset) * pass.axes[axis].output_step
+                        axes[axis].output_start + (tile.start[axis] + offset) * axes[axis].output_step
                     };
                     let row = &sums[channel * channel_stride + (z * height + y) * row_stride..];
                     let index = [*image, output_channel, at(0, z), at(1, y), at(2, 0)];
-                    let step = pass.axes[2].output_step;
+                    let step = axes[2].output_step;
                     assert!((width - 1) * pixel_stride < row.len());
                     // SAFETY: tiles, blocks, groups, images and phases are disjoint, and each is one task; `write_row` asks for
                     // positions below `width`, whose sums are in the row.
@@ -251,13 +283,13 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
 }
 
 /// Offsets of the pixels of a tile in the patch, or of the first pixel of every vector of them.
-fn pixel_offsets<'a, T>(pass: &Pass, tile: &Tile, patch: &Patch<T>, offsets: &'a mut [u32]) -> &'a [u32] {
-    let lanes = if pass.plan.algorithm == Algorithm::Depthwise { pass.plan.lanes } else { 1 };
-    let step = patch.pixel_step(&pass.axes);
+fn pixel_offsets<'a, T>(axes: &[AxisPass; 3], plan: &Plan, tile: &Tile, patch: &Patch<T>, offsets: &'a mut [u32]) -> &'a [u32] {
+    let lanes = if plan.algorithm == Algorithm::Depthwise { plan.lanes } else { 1 };
+    let step = patch.pixel_step(axes);
     let mut count = 0;
     for z in 0..tile.size[0] {
         for y in 0..tile.size[1] {
-            let row = patch.pixel_row(&pass.axes, z, y);
+            let row = patch.pixel_row(axes, z, y);
             for x in (0..tile.size[2]).step_by(lanes) {
                 offsets[count] = (row + x * step) as u32;
                 count += 1;
@@ -275,14 +307,14 @@ struct Chunks {
 }
 
 impl Chunks {
-    fn of(shape: &ConvShape, pass: &Pass) -> Self {
-        let taps = pass.axes.map(|axis| axis.taps);
-        let chunk = pass.plan.chunk_taps;
+    fn of(shape: &ConvShape, axes: &[AxisPass; 3], plan: &Plan) -> Self {
+        let taps = axes.map(|axis| axis.taps);
+        let chunk = plan.chunk_taps;
         let mut total = [shape.in_channels, taps[0], taps[1], taps[2]];
         if total.contains(&0) {
             total = [0; 4];
         }
-        Chunks { total, chunk: [pass.plan.chunk_channels, chunk[0], chunk[1], chunk[2]], next: 0 }
+        Chunks { total, chunk: [plan.chunk_channels, chunk[0], chunk[1], chunk[2]], next: 0 }
     }
 
     fn counts(&self) -> [usize; 4] {
@@ -333,14 +365,13 @@ struct Buffers<'a, T> {
 }
 
 impl Sizes {
-    fn of(shape: &ConvShape, pass: &Pass) -> Self {
-        let plan = &pass.plan;
-        let taps = plan.chunk_len().min(shape.in_channels * pass.axes.iter().map(|axis| axis.taps).product::<usize>());
+    fn of(shape: &ConvShape, largest: &[AxisPass; 3], plan: &Plan) -> Self {
+        let taps = plan.chunk_len().min(shape.in_channels * largest.iter().map(|axis| axis.taps).product::<usize>());
         let [depth, height, width] = plan.tile;
         let pixels = depth * height * width.next_multiple_of(plan.lanes);
         Sizes {
             panel: taps * plan.block,
-            patch: plan.chunk_channels * extents(&pass.axes, plan.tile, plan.chunk_taps, plan.lanes),
+            patch: plan.chunk_channels * extents(largest, plan.tile, plan.chunk_taps, plan.lanes),
             sums: pixels * plan.block,
             taps,
             pixels,
