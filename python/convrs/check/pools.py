@@ -45,13 +45,17 @@ def adaptive_avg_pool(spatial: int, form: Format, arrays: Mapping[str, Any], par
 def lp_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
     """Reference of lp_pool1d, lp_pool2d and lp_pool3d: torch's (mean of x^p * elements of a window)^(1/p)."""
     input, p = arrays["input"], float(parameters["norm_type"])
-    if form.complex or not form.precision:
-        raise TypeError(f"input has dtype {form.name}, but lp_pool takes floating-point numbers")
+    if form.complex:
+        raise TypeError(f"input has dtype {form.name}, but powers are of real numbers")
     axes = _sliding(spatial, input, parameters)
     if math.isinf(p):
+        # Torch negates in the dtype, where unsigned integers wrap around.
         sign = math.copysign(1, p)
-        extreme = _maximum(form, sign * np.abs(input), axes)
-        return exact(form, sign * extreme.values)
+        signed = form.rounded(np.asarray(sign * np.abs(input), input.dtype))
+        return exact(form, np.asarray(sign * _maximum(form, signed, axes).values, input.dtype))
+    if not form.precision:
+        form = FORMATS["float32"]
+        input = form.rounded(input.astype(form.wide))
     accumulator = form.accumulator
     unit = accumulator.roundoff
     exponent = input.dtype.type(p)

@@ -202,10 +202,10 @@ def lp_pool1d(
 
     As in torch, x^p is taken of x, not of |x|: a negative sum gives NaN. In ceil mode a cut-off window counts
     as if it were full: the mean of its powers times the number of elements of a window. norm_type inf is
-    the maximum of |x|, -inf the minimum.
+    the maximum of |x|, -inf the minimum. Powers of integers are taken in float32 and give float32.
 
     Args:
-        input: (batch, channels, L) or (channels, L); floats or bfloat16.
+        input: (batch, channels, L) or (channels, L); floats, bfloat16, integers or bool.
         norm_type: p, not 0.
         kernel_size: size of the window, a number.
         stride: step of the window, a number; kernel_size by default.
@@ -252,10 +252,10 @@ def lp_pool2d(
 
     As in torch, x^p is taken of x, not of |x|: a negative sum gives NaN. In ceil mode a cut-off window counts
     as if it were full: the mean of its powers times the number of elements of a window. norm_type inf is
-    the maximum of |x|, -inf the minimum.
+    the maximum of |x|, -inf the minimum. Powers of integers are taken in float32 and give float32.
 
     Args:
-        input: (batch, channels, H, W) or (channels, H, W); floats or bfloat16.
+        input: (batch, channels, H, W) or (channels, H, W); floats, bfloat16, integers or bool.
         norm_type: p, not 0.
         kernel_size: size of the window, a number or (h, w).
         stride: step of the window, a number or (h, w); kernel_size by default.
@@ -303,10 +303,10 @@ def lp_pool3d(
 
     As in torch, x^p is taken of x, not of |x|: a negative sum gives NaN. In ceil mode a cut-off window counts
     as if it were full: the mean of its powers times the number of elements of a window. norm_type inf is
-    the maximum of |x|, -inf the minimum.
+    the maximum of |x|, -inf the minimum. Powers of integers are taken in float32 and give float32.
 
     Args:
-        input: (batch, channels, D, H, W) or (channels, D, H, W); floats or bfloat16.
+        input: (batch, channels, D, H, W) or (channels, D, H, W); floats, bfloat16, integers or bool.
         norm_type: p, not 0.
         kernel_size: size of the window, a number or (d, h, w).
         stride: step of the window, a number or (d, h, w); kernel_size by default.

@@ -59,7 +59,7 @@ def conv1d(
         >>> conv1d(signal, taps)
         array([[[0.75, 1.75, 2.75, 3.75]]], dtype=float32)
         >>> conv1d(signal, taps, padding="same", stride=2)
-        array([[[0.25, 1.75, 3.75]]], dtype=float32)
+        array([[[0.75, 2.75, 3.25]]], dtype=float32)
     """
     if type(input) is ndarray and type(weight) is ndarray and (bias is None or type(bias) is ndarray):
         return _convrs.conv(1, input, weight, bias, stride, padding, dilation, groups, padding_mode, out)
@@ -314,10 +314,10 @@ def conv_transpose2d(
     Example:
         >>> import numpy as np
         >>> image = np.array([[[[1, 2]]]], np.float32)
-        >>> kernel = np.array([[[[1, 10], [100, 1000]]]], np.float32)
+        >>> kernel = np.array([[[[1, 10], [20, 30]]]], np.float32)
         >>> conv_transpose2d(image, kernel, stride=2)[0, 0]
-        array([[   1.,   10.,    2.,   20.],
-               [ 100., 1000.,  200., 2000.]], dtype=float32)
+        array([[ 1., 10.,  2., 20.],
+               [20., 30., 40., 60.]], dtype=float32)
     """
     if type(input) is ndarray and type(weight) is ndarray and (bias is None or type(bias) is ndarray):
         return _convrs.conv_transpose(2, input, weight, bias, stride, padding, output_padding, groups, dilation, out)

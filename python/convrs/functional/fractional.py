@@ -107,7 +107,9 @@ def fractional_max_pool2d(
         >>> image = np.arange(25, dtype=np.float32).reshape(1, 1, 5, 5)
         >>> samples = np.array([[[0.25, 0.75]]], np.float32)
         >>> fractional_max_pool2d(image, 2, output_size=3, _random_samples=samples)[0, 0]
-        EXAMPLE
+        array([[ 6.,  7.,  9.],
+               [11., 12., 14.],
+               [21., 22., 24.]], dtype=float32)
     """
     if type(input) is ndarray and (_random_samples is None or type(_random_samples) is ndarray):
         samples = _draw(2, input.shape) if _random_samples is None else _random_samples
@@ -214,7 +216,8 @@ def fractional_max_pool3d(
         >>> volume = np.arange(64, dtype=np.float32).reshape(1, 1, 4, 4, 4)
         >>> samples = np.full((1, 1, 3), 0.5, np.float32)
         >>> fractional_max_pool3d(volume, 2, output_ratio=0.5, _random_samples=samples)[0, 0, 0]
-        EXAMPLE
+        array([[21., 23.],
+               [29., 31.]], dtype=float32)
     """
     if type(input) is ndarray and (_random_samples is None or type(_random_samples) is ndarray):
         samples = _draw(3, input.shape) if _random_samples is None else _random_samples
