@@ -6,6 +6,25 @@ from typing import Literal, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "__version__",
+    "adaptive_avg_pool",
+    "adaptive_max_pool",
+    "avg_pool",
+    "conv",
+    "conv_transpose",
+    "fold",
+    "fractional_max_pool",
+    "get_num_threads",
+    "instruction_set",
+    "lp_pool",
+    "max_pool",
+    "max_unpool",
+    "multiply_add",
+    "set_num_threads",
+    "unfold",
+]
+
 __version__: str
 
 # What is not a NumPy array is refused at run time, so that one signature serves what functional has told apart by then.

@@ -18,8 +18,11 @@ from .windows import Axis, convolution, counts, each, taps, transposed
 def conv(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
     """Reference of conv1d, conv2d and conv3d."""
     input, weight = arrays["input"], arrays["weight"]
-    padding = parameters["padding"]
+    padding, groups = parameters["padding"], parameters["groups"]
+    _fits(input, weight, groups, weight.shape[1] * groups)
     if isinstance(padding, str):
+        if padding not in ("valid", "same"):
+            raise ValueError(f"padding is {padding!r}: as a text it must be 'valid' or 'same'")
         paddings: list[Any] = [padding] * spatial
     else:
         paddings = [tuple(each(sides, 2)) for sides in each(padding, spatial)]
@@ -34,18 +37,25 @@ def conv(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapp
             strict=True,
         )
     ]
-    groups = parameters["groups"]
     return _weighted(form, input, _grouped(weight, groups), arrays["bias"], axes)
 
 
 def conv_transpose(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
     """Reference of conv_transpose1d, conv_transpose2d and conv_transpose3d."""
     input, weight = arrays["input"], arrays["weight"]
+    groups = parameters["groups"]
+    _fits(input, weight, groups, weight.shape[0])
     names = ("stride", "dilation", "padding", "output_padding")
     numbers = zip(input.shape[2:], weight.shape[2:], *(each(parameters[name], spatial) for name in names), strict=True)
-    groups = parameters["groups"]
     by_output = _grouped(weight, groups).swapaxes(1, 2)
     return _weighted(form, input, by_output, arrays["bias"], [transposed(*sizes) for sizes in numbers])
+
+
+def _fits(input: NDArray[Any], weight: NDArray[Any], groups: int, channels: int) -> None:
+    if weight.ndim != input.ndim or input.shape[1] != channels or weight.shape[0] % groups:
+        raise ValueError(
+            f"weight of shape {weight.shape} does not fit input of shape {input.shape} with groups={groups}"
+        )
 
 
 def _grouped(weight: NDArray[Any], groups: int) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -27,7 +27,7 @@ class Verdict:
     wrong: int
     """Number of elements beyond the bound; of indices that differ."""
     max_abs: float
-    """Largest |actual - reference|; infinite where just one of them is finite, never NaN."""
+    """Largest |actual - reference|; infinite where just one of them is finite or the shapes differ, never NaN."""
     max_rel: float
     """Largest |actual - reference| / |reference| where the reference is neither zero nor infinite; never NaN."""
     max_ulp: float
@@ -52,7 +52,7 @@ class Verdict:
 
     def __str__(self) -> str:
         lines = [f"{self.op}: {self.kind}: {self.message}"]
-        if self.index is not None:
+        if self.index is not None and self.max_abs:
             lines.append(f"  worst element {self.index}: got {self.actual}, the reference is {self.expected}")
             lines.append(f"  its difference is {self.share:.3g} times what rounding explains, {self.bound:.3g}")
             largest = f"{self.max_abs:.3g} absolute, {self.max_rel:.3g} relative, {self.max_ulp:.3g} ULP"
@@ -142,7 +142,7 @@ def _judged(name: str, actual: NDArray[Any], result: Result) -> Verdict:
         message, index = "the result is empty", None
     else:
         # Of equal shares, infinite ones above all, the largest difference.
-        worst = np.lexsort((error.ravel(), share.ravel()))[-1]
+        worst = np.lexsort((-error.ravel(), -share.ravel()))[0]
         index = tuple(int(at) for at in np.unravel_index(worst, error.shape))
         message = _finding(wrong, error.size, exact=bool(same.all()), rounds=form.precision > 0)
     return Verdict(
@@ -184,20 +184,21 @@ def _with_indices(verdict: Verdict, indices: NDArray[Any], result: Result) -> Ve
     index = tuple(int(at) for at in np.argwhere(differ)[0])
     wrong = int(np.count_nonzero(differ))
     first = f"the first at {index}: got {indices[index]}, reference {expected[index]}"
-    return _refused(verdict.op, result, f"{wrong} of {differ.size} indices differ, {first}", wrong)
+    message = f"{wrong} of {differ.size} indices differ, {first}"
+    return replace(verdict, kind="beyond rounding", wrong=wrong, message=message)
 
 
-def _refused(name: str, result: Result, message: str, wrong: int | None = None) -> Verdict:
-    size = result.values.size
+def _refused(name: str, result: Result, message: str) -> Verdict:
+    """The verdict on what cannot be compared element by element."""
     return Verdict(
         op=name,
         kind="beyond rounding",
-        size=size,
-        wrong=size if wrong is None else wrong,
-        max_abs=0.0,
-        max_rel=0.0,
-        max_ulp=0.0,
-        share=0.0,
+        size=result.values.size,
+        wrong=result.values.size,
+        max_abs=np.inf,
+        max_rel=np.inf,
+        max_ulp=np.inf,
+        share=np.inf,
         index=None,
         actual="",
         expected="",

@@ -84,6 +84,8 @@ def counts(axes: Sequence[Axis]) -> Any:
 def each(value: Any, spatial: int) -> list[Any]:
     """One value for each spatial axis."""
     values = list(value) if isinstance(value, Sequence | np.ndarray) else [value]
+    if len(values) not in (1, spatial):
+        raise ValueError(f"{value} must be one value, or one for each of {spatial}")
     return values * spatial if len(values) == 1 else values
 
 

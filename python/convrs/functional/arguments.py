@@ -29,5 +29,5 @@ AdaptiveSize: TypeAlias = int | Sequence[int | None] | None
 ConvPadding: TypeAlias = Size | Sequence[tuple[int, int]] | Literal["valid", "same"]
 """Padding of a convolution: numbers, a (before, after) pair for each axis, or a rule."""
 
-PaddingMode: TypeAlias = Literal["zeros", "reflect", "replicate", "circular"]
+PaddingMode: TypeAlias = Literal["zeros"] | Literal["reflect", "replicate", "circular"]
 """What the padding of a convolution holds."""
