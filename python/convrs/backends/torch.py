@@ -88,8 +88,8 @@ def _on_cpu(function: Function, arrays: Mapping[str, Any], parameters: Mapping[s
 def _random_samples(name: str, input: Tensor) -> Tensor:
     """Torch's own draw: with the same seed the windows are torch's."""
     spatial = int(name[-2])
-    batch = input.shape[0] if input.dim() == spatial + 2 else 1
-    return torch.rand(batch, input.shape[-spatial - 1], spatial, dtype=input.dtype)
+    dtype = input.dtype if input.is_floating_point() else torch.float64
+    return torch.rand(*(1, *input.shape[:-spatial])[-2:], spatial, dtype=dtype)
 
 
 def _on_device(name: str, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:

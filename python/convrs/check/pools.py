@@ -118,6 +118,8 @@ def max_unpool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters
     else:
         sizes = list(parameters["output_size"])[-spatial:]
     values = np.zeros((*input.shape[:2], math.prod(sizes)), input.dtype)
+    if ((indices < 0) | (indices >= values.shape[2])).any():
+        raise ValueError(f"an index lies outside the {values.shape[2]} elements of the output's planes")
     for plane in np.ndindex(*input.shape[:2]):
         values[plane][indices[plane].ravel()] = input[plane].ravel()
     return exact(form, values.reshape(*input.shape[:2], *sizes))

@@ -112,7 +112,7 @@ def fractional_max_pool2d(
                [21., 22., 24.]], dtype=float32)
     """
     if type(input) is ndarray and (_random_samples is None or type(_random_samples) is ndarray):
-        samples = _draw(2, input.shape) if _random_samples is None else _random_samples
+        samples = _draw(2, input) if _random_samples is None else _random_samples
         return _convrs.fractional_max_pool(
             2, input, kernel_size, output_size, output_ratio, return_indices, samples, out
         )
@@ -220,7 +220,7 @@ def fractional_max_pool3d(
                [29., 31.]], dtype=float32)
     """
     if type(input) is ndarray and (_random_samples is None or type(_random_samples) is ndarray):
-        samples = _draw(3, input.shape) if _random_samples is None else _random_samples
+        samples = _draw(3, input) if _random_samples is None else _random_samples
         return _convrs.fractional_max_pool(
             3, input, kernel_size, output_size, output_ratio, return_indices, samples, out
         )
@@ -235,7 +235,10 @@ def fractional_max_pool3d(
     )
 
 
-def _draw(spatial: int, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """One sample in [0, 1) for every plane and axis, as torch draws them."""
-    batch = shape[0] if len(shape) == spatial + 2 else 1
-    return np.random.random_sample((batch, shape[-spatial - 1], spatial))
+def _draw(spatial: int, input: Any) -> NDArray[Any]:
+    """One sample in [0, 1) for every plane and axis in the dtype of the input, as torch draws them."""
+    dtype = input.dtype if input.dtype.kind == "f" or input.dtype.name == "bfloat16" else np.dtype(np.float64)
+    # Whole numbers of these steps do not round up to 1 in the dtype.
+    steps = {2: 2.0**8, 4: 2.0**24}.get(dtype.itemsize, 2.0**53)
+    drawn = np.random.random_sample((*(1, *input.shape[:-spatial])[-2:], spatial))
+    return np.asarray(np.floor(drawn * steps) / steps, dtype)
