@@ -117,6 +117,9 @@ impl<E: Ordered> Tasks<'_, E> {
         for z in 0..row.depth.taps {
             let depth = row.depth.first + z * row.depth.step;
             for y in 0..row.height.taps {
+                if y % 64 == 63 && self.progress.cancelled() {
+                    return;
+                }
                 let height = row.height.first + y * row.height.step;
                 for tap in 0..width.taps {
                     let place = width.first + tap * width.step;
@@ -148,6 +151,10 @@ impl<E: Ordered> Tasks<'_, E> {
                 let place =
                     [row.image, row.channel, row.depth.first + z * row.depth.step, row.height.first + y * row.height.step];
                 for tap in 0..width.taps {
+                    // A window may be as large as the input.
+                    if tap % 64 == 63 && self.progress.cancelled() {
+                        return;
+                    }
                     let start = [place[0], place[1], place[2], place[3], width.first + tap * width.step];
                     let run = self.input.run(start, (count - 1) * stride + 1);
                     let winner = self.flat(z * row.depth.step, y * row.height.step, tap * width.step) as u32;

@@ -61,8 +61,8 @@ pub fn run<E: Element, R: Reduction<E>>(
         with_scratch(bytes, |scratch| {
             let (reduced, values) = (scratch.cut(COLUMNS), scratch.cut(COLUMNS));
             let staged = [scratch.cut(COLUMNS), scratch.cut(COLUMNS), scratch.cut(COLUMNS)];
-            let rows = Rows { reduction, input, reduced, staged };
-            vectorised(isa, Tasks { shape, tiling: &tiling, tasks, progress, rows, output, values });
+            let rows = Rows { progress, reduction, input, reduced, staged };
+            vectorised(isa, Tasks { shape, tiling: &tiling, tasks, rows, output, values });
         });
     })
 }
@@ -71,7 +71,6 @@ struct Tasks<'a, E: Element, R: Reduction<E>> {
     shape: &'a PoolShape,
     tiling: &'a Tiling,
     tasks: Range<usize>,
-    progress: &'a Progress<'a>,
     rows: Rows<'a, E, R>,
     output: SharedOutput<'a, E>,
     /// One value an output.
@@ -80,6 +79,7 @@ struct Tasks<'a, E: Element, R: Reduction<E>> {
 
 /// The first step: the rows that a row of outputs covers become one.
 struct Rows<'a, E: Element, R: Reduction<E>> {
+    progress: &'a Progress<'a>,
     reduction: R,
     input: &'a View<'a, E>,
     reduced: &'a mut [R::Value],
@@ -124,7 +124,7 @@ impl<E: Element, R: Reduction<E>> Body for Tasks<'_, E, R> {
         let mut windows = self.shape.windows(0);
         let mut interior = windows[2].interior();
         for Tile { plane, start, end } in self.tiling.tiles(self.tasks.clone()) {
-            if self.progress.cancelled() {
+            if self.rows.progress.cancelled() {
                 return;
             }
             if self.shape.differs_by_plane() {
@@ -202,6 +202,9 @@ impl<E: Element, R: Reduction<E>> Tasks<'_, E, R> {
         while tap < window.taps {
             let count = at_once.min(window.taps - tap);
             let first = window.first + tap * window.step;
+            if self.rows.progress.cancelled() {
+                break;
+            }
             let source = self.rows.reduced(row, first..first + (count - 1) * window.step + 1);
             for (index, &column) in source.iter().step_by(window.step).enumerate() {
                 value = if tap + index == 0 { column } else { reduction.combine(value, column) };
@@ -257,6 +260,10 @@ impl<E: Element, R: Reduction<E>> Rows<'_, E, R> {
         }
         let reduced = &mut self.reduced[..columns.len()];
         for first in (0..total).step_by(ROWS) {
+            // A window may be as large as the input.
+            if first.is_multiple_of(64 * ROWS) && self.progress.cancelled() {
+                break;
+            }
             let count = ROWS.min(total - first);
             let mut rows: [&[E]; ROWS] = [&[]; ROWS];
             for (index, (slot, staged)) in rows.iter_mut().zip(&mut self.staged).take(count).enumerate() {

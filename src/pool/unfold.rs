@@ -16,9 +16,6 @@ pub fn unfold<E: Element>(shape: &UnfoldShape, input: &View<'_, E>, output: &mut
     let width = shape.blocks[1];
     for_each_chunk(shape.batch * shape.columns(), shape.block_count(), |rows, progress| {
         for row in rows {
-            if progress.cancelled() {
-                return;
-            }
             let (image, column) = (row / shape.columns(), row % shape.columns());
             let (tap_y, tap_x) = (column / shape.kernel[1] % shape.kernel[0], column % shape.kernel[1]);
             let channel = column / (shape.kernel[0] * shape.kernel[1]);
@@ -29,6 +26,9 @@ pub fn unfold<E: Element>(shape: &UnfoldShape, input: &View<'_, E>, output: &mut
                 unsafe { shared.write_row([image, column, 0, 0, from], 1, count, |_| E::default()) };
             };
             for y in 0..shape.blocks[0] {
+                if progress.cancelled() {
+                    return;
+                }
                 let start = y * width;
                 if !inside_y.contains(&y) || inside_x.is_empty() {
                     zeros(start, width);

@@ -20,18 +20,21 @@ pub fn unpool<E: Element>(input: &View<'_, E>, indices: &View<'_, i64>, output: 
     let shared = SharedOutput::new(output);
     for_each_chunk(batch * channels, depth * height * width + plane, |planes, progress| {
         for index in planes {
-            if progress.cancelled() {
-                return;
-            }
             let (image, channel) = (index / channels, index % channels);
             for z in 0..target[2] {
                 for y in 0..target[3] {
+                    if progress.cancelled() {
+                        return;
+                    }
                     // SAFETY: a plane is one task.
                     unsafe { shared.write_row([image, channel, z, y, 0], 1, target[4], |_| E::default()) };
                 }
             }
             for z in 0..depth {
                 for y in 0..height {
+                    if progress.cancelled() {
+                        return;
+                    }
                     for x in 0..width {
                         let at = [image, channel, z, y, x];
                         let place = *indices.get(at);

@@ -165,11 +165,13 @@ impl<S: Simd, O: Operation<S::Scalar>> Body for Held<S, O> {
 pub fn dispatch<T: Lanes, O: Operation<T>>(isa: Isa, operation: O) -> O::Output {
     assert!(isa.available());
     match isa {
-        Isa::Portable => vectorised(isa, Held { simd: T::portable(), operation }),
+        #[cfg(target_arch = "x86_64")]
         // SAFETY: availability was asserted.
-        Isa::Avx2 => vectorised(isa, Held { simd: unsafe { T::avx2() }, operation }),
+        Isa::Avx512 => unsafe { with_avx512(Held { simd: T::avx512(), operation }) },
+        #[cfg(target_arch = "x86_64")]
         // SAFETY: availability was asserted.
-        Isa::Avx512 => vectorised(isa, Held { simd: unsafe { T::avx512() }, operation }),
+        Isa::Avx2 => unsafe { with_avx2(Held { simd: T::avx2(), operation }) },
+        _ => Held { simd: T::portable(), operation }.run(),
     }
 }
 
