@@ -1,0 +1,10 @@
+//! The public API of the crate against its oracle, on every instruction set of this CPU.
+
+mod arrays;
+mod common;
+mod conv_properties;
+mod conv_same_bits;
+mod conv_sizes;
+mod conv_table;
+mod instruction_sets;
+mod threads;

@@ -1,0 +1,161 @@
+//! Working memory of a call stays below its limit for every shape, however absurd.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::thread;
+
+use convrs::array::{Complex64, Element, SCRATCH_BYTES, View, ViewMut, bf16};
+use convrs::conv::{Operands, run};
+use convrs::parallel::set_num_threads;
+use convrs::shape::{ConvParams, ConvShape, Padding, PaddingMode, TransposedParams};
+use convrs::simd::{Isa, Lanes};
+
+/// Counts what this thread has allocated.
+struct Counting;
+
+thread_local! {
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(bytes: isize) {
+    let live = LIVE.get() + bytes;
+    LIVE.set(live);
+    PEAK.set(PEAK.get().max(live));
+}
+
+// SAFETY: everything is passed on to the system's allocator; the counters neither allocate nor unwind.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as isize);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(-(layout.size() as isize));
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The most bytes that `body` holds at once, on a thread that has not computed anything before.
+fn peak(body: impl FnOnce() + Send) -> isize {
+    let measured = || {
+        let before = LIVE.get();
+        PEAK.set(before);
+        body();
+        PEAK.get() - before
+    };
+    thread::scope(|scope| scope.spawn(measured).join().unwrap())
+}
+
+/// Runs `shape` on arrays that are one repeated element, so that only the output needs memory.
+fn check<E: Element<Accumulator: Lanes>>(shape: &ConvShape, input: [usize; 5], weight: [usize; 5]) {
+    set_num_threads(1).unwrap();
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
+        let one = [E::default()];
+        // SAFETY: every index is the one element.
+        let repeated = |shape| unsafe { View::from_raw(one.as_ptr(), shape, [0; 5]) };
+        let operands = Operands { input: repeated(input), weight: repeated(weight), bias: None };
+        let mut output = vec![E::default(); shape.output_shape().iter().product()];
+        let bytes = peak(|| run(isa, shape, &operands, &mut ViewMut::new(&mut output, shape.output_shape()).unwrap()).unwrap());
+        assert!(bytes <= SCRATCH_BYTES as isize, "{bytes} bytes for {shape:?} on {isa:?}");
+    }
+}
+
+fn check_dtypes(shape: &ConvShape, input: [usize; 5], weight: [usize; 5]) {
+    check::<f32>(shape, input, weight);
+    check::<f64>(shape, input, weight);
+    check::<bf16>(shape, input, weight);
+    check::<i8>(shape, input, weight);
+    check::<Complex64>(shape, input, weight);
+}
+
+fn plain(input: [usize; 5], weight: [usize; 5], stride: [i64; 3], padding: [i64; 3], dilation: [i64; 3]) {
+    let padding = Padding::Explicit(padding.map(|side| (side, side)));
+    let params = ConvParams { spatial: 3, stride, padding, dilation, groups: 1, mode: PaddingMode::Zeros };
+    check_dtypes(&ConvShape::new(input, weight, &params).unwrap(), input, weight);
+}
+
+fn transposed(input: [usize; 5], weight: [usize; 5], stride: [i64; 3], padding: [i64; 3], dilation: [i64; 3]) {
+    let params = TransposedParams { spatial: 3, stride, padding, output_padding: [0; 3], dilation, groups: 1 };
+    check_dtypes(&ConvShape::transposed(input, weight, &params).unwrap(), input, weight);
+}
+
+const NONE: [i64; 3] = [0; 3];
+const ONE: [i64; 3] = [1; 3];
+
+#[test]
+fn ordinary_layers() {
+    for channels in [1, 3, 64] {
+        plain([1, 64, 1, 56, 56], [channels, 64, 1, 3, 3], ONE, [0, 1, 1], ONE);
+        plain([1, 8, 8, 20, 20], [channels, 8, 3, 3, 3], [2; 3], ONE, ONE);
+    }
+}
+
+#[test]
+fn many_channels() {
+    for channels in [1, 40] {
+        plain([1, 300_000, 1, 1, 2], [channels, 300_000, 1, 1, 1], ONE, NONE, ONE);
+    }
+    plain([1, 1, 1, 1, 1], [300_000, 1, 1, 1, 1], ONE, NONE, ONE);
+    plain([100_000, 1, 1, 1, 1], [1, 1, 1, 1, 1], ONE, NONE, ONE);
+}
+
+#[test]
+fn long_kernels() {
+    for channels in [1, 5] {
+        plain([1, 2, 1, 1, 600_001], [channels, 2, 1, 1, 600_000], ONE, NONE, ONE);
+        plain([1, 2, 1, 751, 750], [channels, 2, 1, 750, 750], ONE, NONE, ONE);
+        plain([1, 2, 85, 85, 85], [channels, 2, 85, 85, 85], ONE, NONE, ONE);
+    }
+}
+
+#[test]
+fn long_rows() {
+    for channels in [1, 4, 20] {
+        plain([1, 2, 1, 1, 100_000], [channels, 2, 1, 1, 3], ONE, NONE, ONE);
+        plain([1, 2, 1, 100_000, 1], [channels, 2, 1, 3, 1], ONE, NONE, ONE);
+        plain([1, 2, 100_000, 1, 1], [channels, 2, 3, 1, 1], ONE, NONE, ONE);
+    }
+}
+
+#[test]
+fn far_steps() {
+    for channels in [1, 20] {
+        for step in [7, 4097, 1 << 20, 1 << 40] {
+            plain([1, 2, 1, 1, 20 * step + 1], [channels, 2, 1, 1, 3], [1, 1, step as i64], NONE, ONE);
+            plain([1, 2, 1, 20 * step + 1, 40], [channels, 2, 1, 3, 3], [1, step as i64, 1], NONE, ONE);
+            plain([1, 2, 1, 1, 20 * step + 1], [channels, 2, 1, 1, 3], ONE, [0, 0, 5], [1, 1, 10 * step as i64]);
+            plain([1, 2, 20 * step + 1, 3, 20], [channels, 2, 3, 3, 3], [step as i64, 1, 1], NONE, [9 * step as i64, 1, 1]);
+        }
+    }
+}
+
+#[test]
+fn far_padding() {
+    for channels in [1, 20] {
+        plain([1, 2, 1, 1, 1], [channels, 2, 1, 1, 3], [1, 1, 1 << 30], [0, 0, 1 << 34], ONE);
+        plain([1, 2, 1, 1, 1], [channels, 2, 1, 3, 3], [1, 1 << 30, 1 << 30], [0, 1 << 33, 1 << 33], [1, 1 << 20, 1 << 20]);
+    }
+}
+
+#[test]
+fn transposed_layers() {
+    for channels in [1, 20] {
+        transposed([1, 100_000, 1, 1, 2], [100_000, channels, 1, 1, 3], [1, 1, 2], NONE, ONE);
+        transposed([1, 2, 1, 1, 100_000], [2, channels, 1, 1, 100_000], ONE, [0, 0, 99_990], ONE);
+        transposed([1, 2, 1, 30, 30], [2, channels, 1, 16, 16], [1, 16, 16], NONE, ONE);
+        transposed([1, 2, 1, 1, 3], [2, channels, 1, 1, 3], [1, 1, 3], [0, 0, 2], [1, 1, 20_000]);
+    }
+}
+
+#[test]
+fn transposed_with_as_many_phases_as_outputs() {
+    transposed([1, 1, 1, 1, 1], [1, 1, 1, 100, 100], [1, 100, 100], NONE, ONE);
+    transposed([1, 1, 1, 1, 2], [1, 1, 1, 1, 10_000], [1, 1, 10_000], NONE, ONE);
+}
