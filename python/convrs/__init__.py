@@ -1,4 +1,14 @@
-"""Convolution and pooling of torch.nn.functional on NumPy arrays."""
+"""Convolution and pooling of torch.nn.functional on NumPy arrays.
+
+Example:
+    >>> import numpy as np
+    >>> import convrs
+    >>> signal = np.arange(6, dtype=np.float32).reshape(1, 1, 6)
+    >>> convrs.conv1d(signal, np.array([[[0.5, 0.25, 0.25]]], np.float32))
+    array([[[0.75, 1.75, 2.75, 3.75]]], dtype=float32)
+    >>> convrs.max_pool1d(signal, 2)
+    array([[[1., 3., 5.]]], dtype=float32)
+"""
 
 from __future__ import annotations
 

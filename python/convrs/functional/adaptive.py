@@ -35,7 +35,7 @@ def adaptive_avg_pool1d(
     bits and the quotient is rounded toward zero.
 
     Args:
-        input: (batch, channels, L) or (channels, L); floats, bfloat16, integers or bool.
+        input: (batch, channels, L) or (channels, L); floats, bfloat16, integers, bool or complex.
         output_size: size of the output, a number.
         out: array that receives the result: its shape, dtype and kind, not overlapping an input.
 
@@ -75,7 +75,7 @@ def adaptive_avg_pool2d(
     bits and the quotient is rounded toward zero.
 
     Args:
-        input: (batch, channels, H, W) or (channels, H, W); floats, bfloat16, integers or bool.
+        input: (batch, channels, H, W) or (channels, H, W); floats, bfloat16, integers, bool or complex.
         output_size: size of the output, a number or (h, w); None keeps the input's size.
         out: array that receives the result: its shape, dtype and kind, not overlapping an input.
 
@@ -117,7 +117,7 @@ def adaptive_avg_pool3d(
     bits and the quotient is rounded toward zero.
 
     Args:
-        input: (batch, channels, D, H, W) or (channels, D, H, W); floats, bfloat16, integers or bool.
+        input: (batch, channels, D, H, W) or (channels, D, H, W); floats, bfloat16, integers, bool or complex.
         output_size: size of the output, a number or (d, h, w); None keeps the input's size.
         out: array that receives the result: its shape, dtype and kind, not overlapping an input.
 

@@ -27,7 +27,7 @@ def avg_pool1d(
     Integers, which torch takes in part only, are summed in 64 bits and the quotient is rounded toward zero.
 
     Args:
-        input: (batch, channels, L) or (channels, L); floats, bfloat16, integers or bool.
+        input: (batch, channels, L) or (channels, L); floats, bfloat16, integers, bool or complex.
         kernel_size: size of the window, a number.
         stride: step of the window, a number; kernel_size by default.
         padding: zeros added on both sides, a number; at most half the window.
@@ -84,7 +84,7 @@ def avg_pool2d(
     Integers, which torch takes in part only, are summed in 64 bits and the quotient is rounded toward zero.
 
     Args:
-        input: (batch, channels, H, W) or (channels, H, W); floats, bfloat16, integers or bool.
+        input: (batch, channels, H, W) or (channels, H, W); floats, bfloat16, integers, bool or complex.
         kernel_size: size of the window, a number or (h, w).
         stride: step of the window, a number or (h, w); kernel_size by default.
         padding: zeros added on both sides, a number or (h, w); at most half the window.
@@ -146,7 +146,7 @@ def avg_pool3d(
     Integers, which torch takes in part only, are summed in 64 bits and the quotient is rounded toward zero.
 
     Args:
-        input: (batch, channels, D, H, W) or (channels, D, H, W); floats, bfloat16, integers or bool.
+        input: (batch, channels, D, H, W) or (channels, D, H, W); floats, bfloat16, integers, bool or complex.
         kernel_size: size of the window, a number or (d, h, w).
         stride: step of the window, a number or (d, h, w); kernel_size by default.
         padding: zeros added on both sides, a number or (d, h, w); at most half the window.

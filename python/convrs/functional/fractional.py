@@ -85,9 +85,9 @@ def fractional_max_pool2d(
         output_size: size of the output, a number or (h, w); either it or output_ratio is needed.
         output_ratio: output size over input size, in (0, 1); the output size is rounded down.
         return_indices: also return where in its plane each maximum lies, counted in C order.
-        _random_samples: (batch, channels, 2) numbers in [0, 1) of the input's dtype, for every plane one an axis in the order (W,
-            H); batch is 1 for an input without one. By default they are drawn afresh in every call: for NumPy
-            arrays from NumPy's global generator (numpy.random.seed), for torch tensors from torch's
+        _random_samples: (batch, channels, 2) numbers in [0, 1) of the input's dtype, one an axis in the order
+            (W, H); batch is 1 for an input without one. By default they are drawn afresh in every call: for
+            NumPy arrays from NumPy's global generator (numpy.random.seed), for torch tensors from torch's
             (torch.manual_seed).
         out: array that receives the values: their shape, dtype and kind, not overlapping an input.
 
@@ -194,9 +194,9 @@ def fractional_max_pool3d(
         output_size: size of the output, a number or (d, h, w); either it or output_ratio is needed.
         output_ratio: output size over input size, in (0, 1); the output size is rounded down.
         return_indices: also return where in its plane each maximum lies, counted in C order.
-        _random_samples: (batch, channels, 3) numbers in [0, 1) of the input's dtype, for every plane one an axis in the order (D, H,
-            W); batch is 1 for an input without one. By default they are drawn afresh in every call: for NumPy
-            arrays from NumPy's global generator (numpy.random.seed), for torch tensors from torch's
+        _random_samples: (batch, channels, 3) numbers in [0, 1) of the input's dtype, one an axis in the order
+            (D, H, W); batch is 1 for an input without one. By default they are drawn afresh in every call: for
+            NumPy arrays from NumPy's global generator (numpy.random.seed), for torch tensors from torch's
             (torch.manual_seed).
         out: array that receives the values: their shape, dtype and kind, not overlapping an input.
 
