@@ -94,7 +94,7 @@ def _padding_times_infinity(input: NDArray[Any], weight: NDArray[Any], axes: Seq
     """Where a weight that is not finite meets padding: NaN if an implementation multiplies the padding's zeros."""
     outputs = tuple(axis.outputs for axis in axes)
     met = np.zeros((*weight.shape[:2], *outputs), np.bool_)
-    wild = ~np.isfinite(weight).all(axis=2)
+    wild = np.asarray(~np.isfinite(weight).all(axis=2))
     if wild.any():
         for tap in taps(axes, input.shape[2:]):
             met |= tap.weight(wild).reshape(*wild.shape[:2], *[1] * len(axes)) & ~tap.inside

@@ -61,9 +61,9 @@ class Format:
         """Each value rounded to nearest in the format, ties to even; integers wrap around, bool is "not 0"."""
         if self.complex:
             real = FORMATS["float32" if self.name == "complex64" else "float64"]
-            result = np.empty_like(values)
-            result.real, result.imag = real.rounded(values.real), real.rounded(values.imag)
-            return result
+            result: Any = np.empty_like(values)
+            result.real, result.imag = real.rounded(np.real(values)), real.rounded(np.imag(values))
+            return np.asarray(result)
         if self.name == "bool":
             return np.asarray(values != 0, values.dtype)
         if not self.precision:

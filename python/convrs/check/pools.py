@@ -117,9 +117,10 @@ def max_unpool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters
         sizes = [(size - 1) * step - 2 * pad + window for size, window, step, pad in numbers]
     else:
         sizes = list(parameters["output_size"])[-spatial:]
-    values = np.zeros((*input.shape[:2], math.prod(sizes)), input.dtype)
-    if ((indices < 0) | (indices >= values.shape[2])).any():
-        raise ValueError(f"an index lies outside the {values.shape[2]} elements of the output's planes")
+    elements = math.prod(sizes)
+    values = np.zeros((*input.shape[:2], elements), input.dtype)
+    if ((indices < 0) | (indices >= elements)).any():
+        raise ValueError(f"an index lies outside the {elements} elements of the output's planes")
     for plane in np.ndindex(*input.shape[:2]):
         values[plane][indices[plane].ravel()] = input[plane].ravel()
     return exact(form, values.reshape(*input.shape[:2], *sizes))
