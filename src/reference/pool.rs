@@ -170,21 +170,21 @@ pub fn fractional_starts<F: Float>(input: i64, kernel: i64, outputs: i64, sample
     (0..outputs).map(|i| if i == outputs - 1 { input - kernel } else { start(i) }).collect()
 }
 
-/// Maximum of windows of `kernel` that start where `samples` (batch, channel, axis) say; the axes of the samples come in the order
-/// width, height, depth, without those that `spatial` says are missing in front.
+/// Maximum of windows of `kernel` that start where `sample(batch, channel, axis)` says, along the last `spatial` of the axes
+/// depth, height, width (0, 1, 2).
 pub fn fractional_max_pool<F: Float>(
     input: &Array<f64>,
     spatial: usize,
     kernel: [i64; 3],
     outputs: [usize; 3],
-    samples: impl Fn(i64, i64, usize) -> F,
+    sample: impl Fn(i64, i64, usize) -> F,
 ) -> (Array<f64>, Array<i64>) {
     let [batch, channels, sizes @ ..] = input.shape;
     let shape = [batch, channels, outputs[0], outputs[1], outputs[2]];
     let pairs = Array::from_fn(shape, |[n, c, z, y, x]| {
         let mut start = [0; 3];
         for axis in 3 - spatial..3 {
-            let starts = fractional_starts(sizes[axis] as i64, kernel[axis], outputs[axis] as i64, samples(n, c, 2 - axis));
+            let starts = fractional_starts(sizes[axis] as i64, kernel[axis], outputs[axis] as i64, sample(n, c, axis));
             start[axis] = starts[[z, y, x][axis] as usize];
         }
         let window = taps(kernel).map(|[kz, ky, kx]| [start[0] + kz, start[1] + ky, start[2] + kx]);

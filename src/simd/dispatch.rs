@@ -95,58 +95,55 @@ pub trait Lanes: Accumulator {
     fn portable() -> Self::Portable;
 }
 
-#[cfg(target_arch = "x86_64")]
-macro_rules! native_lanes {
-    ($($scalar:ty, $lanes:literal);*) => { $(
+macro_rules! lanes {
+    ($($scalar:ty: $avx512:ty, $avx2:ty, $lanes:literal);* $(;)?) => { $(
         impl Lanes for $scalar {
-            type Avx512 = Avx512<$scalar>;
-            type Avx2 = Avx2<$scalar>;
+            type Avx512 = $avx512;
+            type Avx2 = $avx2;
             type Portable = Portable<$scalar, $lanes>;
             #[inline(always)]
             unsafe fn avx512() -> Self::Avx512 {
                 // SAFETY: the caller promises the instruction set.
-                unsafe { Avx512::<$scalar>::new() }
+                unsafe { <$avx512>::new() }
             }
             #[inline(always)]
             unsafe fn avx2() -> Self::Avx2 {
                 // SAFETY: the caller promises the instruction set.
-                unsafe { Avx2::<$scalar>::new() }
+                unsafe { <$avx2>::new() }
             }
             #[inline(always)]
             fn portable() -> Self::Portable {
-                Portable::new()
-            }
-        }
-    )* };
-}
-
-macro_rules! portable_lanes {
-    ($($scalar:ty, $lanes:literal);*) => { $(
-        impl Lanes for $scalar {
-            type Avx512 = Portable<$scalar, $lanes>;
-            type Avx2 = Portable<$scalar, $lanes>;
-            type Portable = Portable<$scalar, $lanes>;
-            #[inline(always)]
-            unsafe fn avx512() -> Self::Avx512 {
-                Portable::new()
-            }
-            #[inline(always)]
-            unsafe fn avx2() -> Self::Avx2 {
-                Portable::new()
-            }
-            #[inline(always)]
-            fn portable() -> Self::Portable {
-                Portable::new()
+                // SAFETY: plain arrays need no instruction set.
+                unsafe { Portable::new() }
             }
         }
     )* };
 }
 
 #[cfg(target_arch = "x86_64")]
-native_lanes!(f32, 4; f64, 2);
+lanes! {
+    f32: Avx512<f32>, Avx2<f32>, 4;
+    f64: Avx512<f64>, Avx2<f64>, 2;
+    i8: Portable<i8, 16>, Portable<i8, 16>, 16;
+    i16: Portable<i16, 16>, Portable<i16, 16>, 16;
+    i32: Avx512<i32>, Avx2<i32>, 4;
+    i64: Avx512<i64>, Portable<i64, 4>, 2;
+    Bool: Portable<Bool, 16>, Portable<Bool, 16>, 16;
+    Complex32: Avx2<Complex32>, Avx2<Complex32>, 4;
+    Complex64: Avx2<Complex64>, Avx2<Complex64>, 2;
+}
 #[cfg(not(target_arch = "x86_64"))]
-portable_lanes!(f32, 4; f64, 2);
-portable_lanes!(i8, 16; i16, 16; i32, 8; i64, 4; Bool, 16; Complex32, 4; Complex64, 2);
+lanes! {
+    f32: Portable<f32, 4>, Portable<f32, 4>, 4;
+    f64: Portable<f64, 2>, Portable<f64, 2>, 2;
+    i8: Portable<i8, 16>, Portable<i8, 16>, 16;
+    i16: Portable<i16, 16>, Portable<i16, 16>, 16;
+    i32: Portable<i32, 4>, Portable<i32, 4>, 4;
+    i64: Portable<i64, 2>, Portable<i64, 2>, 2;
+    Bool: Portable<Bool, 16>, Portable<Bool, 16>, 16;
+    Complex32: Portable<Complex32, 4>, Portable<Complex32, 4>, 4;
+    Complex64: Portable<Complex64, 2>, Portable<Complex64, 2>, 2;
+}
 
 struct Held<S, O> {
     simd: S,

@@ -10,7 +10,9 @@ use crate::array::Accumulator;
 pub struct Portable<T, const N: usize>(PhantomData<T>);
 
 impl<T, const N: usize> Portable<T, N> {
-    pub(super) fn new() -> Self {
+    /// # Safety
+    /// None is needed: the signature is that of the other tokens.
+    pub(super) unsafe fn new() -> Self {
         Portable(PhantomData)
     }
 }
