@@ -11,7 +11,6 @@ import numpy as np
 import torch
 import torch.nn.functional
 from numpy.typing import NDArray
-
 from operators import BFLOAT16_RECORD, Call
 
 Array = NDArray[Any]
@@ -181,7 +180,9 @@ def terms(call: Call) -> int:
         sizes = call.input.shape[-spatial:]
         output = call.parameters["output_size"]
         outputs = list(output) if isinstance(output, Sequence) else [output] * spatial
-        pairs = zip(sizes, [size if out is None else out for size, out in zip(sizes, outputs, strict=True)], strict=True)
+        pairs = zip(
+            sizes, [size if out is None else out for size, out in zip(sizes, outputs, strict=True)], strict=True
+        )
         return math.prod(-(-size // max(out, 1)) + 1 for size, out in pairs)
     return math.prod(each(call.parameters["kernel_size"], spatial))
 
@@ -241,5 +242,7 @@ def power_mean_limits(call: Call) -> tuple[Array, Array, Array]:
         low, high = np.minimum(*roots), np.maximum(*roots)
         low, high = low - spread * np.abs(low), high + spread * np.abs(high)
         if short:
-            low, high = (end + sign * (ROUNDOFF[name] * np.abs(end) + SMALLEST[name]) for sign, end in ((-1, low), (1, high)))
+            low, high = (
+                end + sign * (ROUNDOFF[name] * np.abs(end) + SMALLEST[name]) for sign, end in ((-1, low), (1, high))
+            )
     return low, high, np.abs(middle) <= error

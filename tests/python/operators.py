@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import convrs
 import numpy as np
 from numpy.typing import NDArray
-
-import convrs
 
 BFLOAT16_RECORD = np.dtype([("bfloat16", "<i2")])
 
@@ -96,8 +95,7 @@ class Call:
 
     def __repr__(self) -> str:
         arrays = {
-            name: None if array is None else f"{array.dtype}{list(array.shape)}"
-            for name, array in self.arrays.items()
+            name: None if array is None else f"{array.dtype}{list(array.shape)}" for name, array in self.arrays.items()
         }
         arguments = ", ".join(f"{name}={value}" for name, value in {**arrays, **self.parameters}.items())
         return f"{self.operator.name}({arguments})"

@@ -9,9 +9,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 from hypothesis import strategies as st
-from numpy.typing import NDArray
-
 from layouts import LAYOUTS, broadcast
+from numpy.typing import NDArray
 from operators import BFLOAT16_RECORD, COMPLEX, FLOATS, INTEGERS, Call, Operator
 
 Draw = Callable[..., Any]
@@ -25,7 +24,7 @@ def numpy_dtype(name: str) -> np.dtype[Any]:
 
 
 def values(generator: np.random.Generator, shape: Sequence[int], dtype: str, content: str = "plain") -> NDArray[Any]:
-    """An array of plain numbers; "special" mixes in what is not: NaN, infinities, zeros of both signs, equal numbers."""
+    """An array of plain numbers; "special" mixes in NaN, infinities, zeros of both signs and equal numbers."""
     shape = tuple(shape)
     if dtype == "bool":
         return generator.random(shape) < 0.5
