@@ -44,7 +44,7 @@ pub fn num_threads() -> usize {
 
 /// What `CONVRS_NUM_THREADS` says, if it is set; an error text if it is no number from 1 to [`MOST_THREADS`].
 pub fn threads_from_environment() -> Result<Option<usize>, String> {
-    let Some(text) = std::env::var_os("CONVRS_NUM_THREADS") else { return Ok(None) };
+    let Some(text) = std::env::var_os("CONVRS_NUM_THREADS").filter(|text| !text.is_empty()) else { return Ok(None) };
     let number = text.to_str().and_then(|text| text.trim().parse().ok());
     match number {
         Some(threads @ 1..=MOST_THREADS) => Ok(Some(threads)),

@@ -7,7 +7,7 @@ use pyo3::types::PyTuple;
 use super::arguments::{exactly_per_axis, integer, is_empty_sequence, optional_per_axis, per_axis};
 use super::arrays::{Input, Output, isa};
 use super::kinds::{any_element, float_element, ordered_element, stored_element};
-use crate::array::Element;
+use crate::array::{DType, Element};
 use crate::error::Error;
 use crate::pool::{Average, Extreme, Max, Power, Reduction, run, run_with_indices, unpool};
 use crate::shape::{PoolParams, PoolShape};
@@ -77,9 +77,12 @@ pub(super) fn lp_pool<'py>(
         return Err(Error::Shape { argument: "norm_type", got: "0".to_string(), rule: "it must not be 0".to_string() }.into());
     }
     exactly_per_axis("kernel_size", kernel_size, n, 1)?;
-    let params = PoolParams { kernel_within_input: n == 3, ..sliding(n, kernel_size, stride, ceil_mode)? };
+    let params = PoolParams { kernel_within_input: n == 3 && norm_type.is_finite(), ..sliding(n, kernel_size, stride, ceil_mode)? };
     let pool = Pool::new(n, input)?;
     let shape = PoolShape::sliding(pool.input.five(n), &params)?;
+    if pool.input.dtype == DType::Bool && norm_type.is_infinite() {
+        return Err(pool.input.refused());
+    }
     if pool.input.dtype.is_integer() {
         // As torch: the extremes keep the dtype, powers are float32.
         return if norm_type == f64::INFINITY {
@@ -170,7 +173,7 @@ pub(super) fn max_unpool<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let pool = Pool::new(n, input)?;
     let indices = Input::new("indices", indices)?;
-    if indices.dtype != crate::array::DType::I64 {
+    if indices.dtype != DType::I64 {
         let rule = "it must be int64; write indices.astype(numpy.int64)".to_string();
         return Err(Error::Kind { argument: "indices", got: indices.dtype_name(), rule }.into());
     }

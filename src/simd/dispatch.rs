@@ -47,7 +47,7 @@ impl Isa {
     /// The one in use: `CONVRS_ISA` if set, else the best this CPU has. Chosen once a process.
     pub fn chosen() -> Result<Isa, String> {
         static CHOSEN: OnceLock<Result<Isa, String>> = OnceLock::new();
-        CHOSEN.get_or_init(|| Isa::parse(std::env::var("CONVRS_ISA").ok().as_deref())).clone()
+        CHOSEN.get_or_init(|| Isa::parse(std::env::var("CONVRS_ISA").ok().as_deref().filter(|name| !name.is_empty()))).clone()
     }
 
     /// The instruction set of that name, or the best available one; an error if this CPU lacks it.
