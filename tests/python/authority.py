@@ -106,7 +106,7 @@ def without_our_words(call: Call) -> Call:
     return Call(call.operator, {**call.arrays, "input": padded}, {**parameters, "padding": 0})
 
 
-# --- exact values --------------------------------------------------------------------------------------------------
+# --- exact values ---
 
 INT64_FAMILIES = ("conv", "conv_transpose", "max_pool", "avg_pool")
 """Families for which torch has an int64 kernel; the others compute integers as float64, exactly."""
@@ -158,7 +158,7 @@ def narrowed(values: Array, dtype: np.dtype[Any]) -> Array:
     return whole != 0 if dtype == np.bool_ else whole.astype(dtype)
 
 
-# --- how far a sum may lie from its exact value ---------------------------------------------------------------------
+# --- how far a sum may lie from its exact value ---
 
 ROUNDOFF = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53}
 SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 2.0**-1074}

@@ -96,7 +96,7 @@ def laid_out(draw: Draw, array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-# --- calls ---------------------------------------------------------------------------------------------------------
+# --- calls ---
 
 
 def calls(operator: Operator, dtype: str, content: str = "plain", layouts: bool = True) -> st.SearchStrategy[Call]:
@@ -340,7 +340,7 @@ _PROBLEMS: dict[str, Callable[[int], st.SearchStrategy[Problem]]] = {
 }
 
 
-# --- odd calls -----------------------------------------------------------------------------------------------------
+# --- odd calls ---
 
 ODD_NUMBERS: list[Any] = [-1, 0, 1, 2, 3, 5, 8, 40, 2.0, 1.5, True, None, "2", (), []]
 ODD_FLAGS: list[Any] = [True, False, 0, 1, None, "yes"]

@@ -47,10 +47,10 @@ WE_REFUSE = {
     "several dtypes: torch takes them with an empty batch, and any bias of a transposed convolution": lambda call: (
         len({array.dtype for name, array in call.arrays.items() if array is not None and name != "indices"}) > 1
     ),
-    "an unpool's bools and superfluous numbers, which torch ignores": lambda call: (
+    "an unpool's bools, floats and superfluous numbers, which torch does not look at": lambda call: (
         call.operator.family == "max_unpool"
         and any(
-            isinstance(value, bool) or (name != "output_size" and len(numbers(value)) > call.operator.spatial)
+            isinstance(value, bool | float) or (name != "output_size" and len(numbers(value)) > call.operator.spatial)
             for name, value in call.parameters.items()
         )
     ),
