@@ -1,0 +1,47 @@
+"""The taps of a pool's window."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from .arithmetic import element
+from .call import Call
+from .model import Axis, Step, Tap
+
+
+def taps(call: Call, axes: Sequence[Axis]) -> list[Tap]:
+    """The taps of a window in C order; those outside the input have no value."""
+    return [_tap(call, steps) for steps in itertools.product(*(axis.window for axis in axes))]
+
+
+def columns(call: Call, axes: Sequence[Axis]) -> list[list[Tap]]:
+    """The taps of a window column by column, as the kernels reduce it."""
+    *rows, width = (axis.window for axis in axes)
+    return [[_tap(call, (*steps, step)) for steps in itertools.product(*rows)] for step in width]
+
+
+def joined(columns: Sequence[Sequence[Tap]], lift: Callable[[Any], Any], combine: Callable[[Any, Any], Any]) -> Any:
+    """The taps inside the input as one value: each column first, then the columns; None without a tap."""
+    values = [reduced((lift(tap.value) for tap in column if not tap.padded), combine) for column in columns]
+    return reduced((value for value in values if value is not None), combine)
+
+
+def reduced(values: Iterable[Any], combine: Callable[[Any, Any], Any]) -> Any:
+    """The values combined from the first to the last; None if there are none."""
+    best = None
+    for value in values:
+        best = value if best is None else combine(best, value)
+    return best
+
+
+def _tap(call: Call, steps: Sequence[Step]) -> Tap:
+    places = tuple(step.place for step in steps if step.place is not None)
+    read = (*call.batch, call.channel, *places) if len(places) == len(steps) else None
+    return Tap(
+        position=tuple(step.position for step in steps),
+        input=read,
+        padded=read is None,
+        value=None if read is None else element(call.input, read),
+    )
