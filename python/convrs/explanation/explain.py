@@ -68,7 +68,7 @@ def explain(op: Operator, *inputs: Any, index: int | Sequence[int], **params: An
         <BLANKLINE>
         Window on the input ([ ] taps)
           channel 0
-          column   0   1   2   3   4 
+          column   0   1   2   3   4
                    0  [1] [2] [3]  4
         <BLANKLINE>
         Taps, in the order in which the kernel takes them

@@ -94,7 +94,9 @@ def pictured(plane: Plane) -> str:
     labels = [f"row {row}" for row in plane.rows] or [""]
     margin = max(len(label) for label in [*labels, "column"])
     lines = [f"  {plane.title}"]
-    lines.append(f"  {'column':>{margin}}  " + " ".join(_centred(str(column), width) for column in plane.columns).rstrip())
+    lines.append(
+        f"  {'column':>{margin}}  " + " ".join(_centred(str(column), width) for column in plane.columns).rstrip()
+    )
     for label, line in zip(labels, texts, strict=True):
         lines.append(f"  {label:>{margin}}  " + " ".join(_centred(text, width) for text in line).rstrip())
     return "\n".join(lines) if max(map(len, lines)) <= WIDTH else f"  {plane.title}: too wide to draw"
