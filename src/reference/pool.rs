@@ -25,7 +25,8 @@ impl Windows {
             return None;
         }
         let covered = (kernel - 1) * dilation + 1;
-        if 2 * padding > covered {
+        // Torch counts the taps here, whatever the dilation.
+        if 2 * padding > kernel {
             return None;
         }
         let padded = padding + input + padding;

@@ -7,4 +7,8 @@ mod conv_same_bits;
 mod conv_sizes;
 mod conv_table;
 mod instruction_sets;
+mod pool_properties;
+mod pool_same_bits;
+mod pool_sizes;
+mod pool_table;
 mod threads;

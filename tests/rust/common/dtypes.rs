@@ -15,6 +15,9 @@ pub enum Draw {
     Exact,
     /// Floats with random mantissas and exponents. Integers as before.
     Rounded,
+    /// Few different numbers, so that many are equal, and among them the ends of the range; for floats both zeros, infinities
+    /// and NaN.
+    Special,
 }
 
 /// A dtype that tests can draw and judge.
@@ -50,6 +53,11 @@ fn drawn_float(random: &mut Random, draw: Draw) -> f64 {
             let sign = if random.below(2) == 0 { 1.0 } else { -1.0 };
             sign * mantissa * 2f64.powi(random.below(6) as i32 - 4)
         }
+        Draw::Special => {
+            let frequent = [0.0, -0.0, 1.0, -1.0, 2.0, f64::NEG_INFINITY];
+            let rare = [f64::INFINITY, f64::NAN];
+            if random.below(12) == 0 { rare[random.below(2) as usize] } else { frequent[random.below(6) as usize] }
+        }
     }
 }
 
@@ -68,8 +76,11 @@ macro_rules! float {
                 self.exact().abs()
             }
             fn within(self, exact: f64, slack: f64) -> bool {
+                if !exact.is_finite() {
+                    return self.exact() == exact || (self.exact().is_nan() && exact.is_nan());
+                }
                 // Rounding is monotone, so it may be applied to the ends of the interval.
-                (self.exact().is_nan() && exact.is_nan()) || ($from(exact - slack) <= self && self <= $from(exact + slack))
+                $from(exact - slack) <= self && self <= $from(exact + slack)
             }
             fn bits(self) -> u128 {
                 self.to_bits().into()
@@ -83,12 +94,15 @@ float!(f16, f32::EPSILON as f64 / 2.0, f16::from_f64, f64::from);
 float!(bf16, f32::EPSILON as f64 / 2.0, bf16::from_f64, f64::from);
 
 macro_rules! integer {
-    ($($dtype:ty)*) => { $(
+    ($from_bits:expr; $($dtype:ty)*) => { $(
         impl Tested for $dtype {
             type Exact = i128;
             const ROUNDOFF: f64 = 0.0;
-            fn draw(random: &mut Random, _draw: Draw) -> Self {
-                (random.next() as i64 >> 13) as $dtype
+            fn draw(random: &mut Random, draw: Draw) -> Self {
+                match draw {
+                    Draw::Special => [<$dtype>::MIN, 0, 1, 1, 2, <$dtype>::MAX][random.below(6) as usize],
+                    _ => $from_bits(random.next()) as $dtype,
+                }
             }
             fn exact(self) -> i128 {
                 self.into()
@@ -105,7 +119,8 @@ macro_rules! integer {
         }
     )* };
 }
-integer!(i8 i16 i32 i64);
+integer!(|bits: u64| bits as i64 >> 13; i8 i16 i32 i64);
+integer!(|bits: u64| bits >> 14; u8 u16 u32 u64);
 
 impl Tested for Bool {
     type Exact = i128;

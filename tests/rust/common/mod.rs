@@ -3,6 +3,7 @@
 pub mod conv;
 pub mod dtypes;
 pub mod layout;
+pub mod pool;
 
 pub use conv::{Case, Kind, PLAIN, TRANSPOSED};
 pub use dtypes::{Draw, Tested, gamma};
@@ -73,6 +74,17 @@ macro_rules! every_dtype {
     ($check:ident) => {
         $crate::every_dtype!($check: float32 f32, float64 f64, float16 f16, bfloat16 bf16, int8 i8, int16 i16, int32 i32, int64 i64,
             bool Bool, complex64 Complex32, complex128 Complex64);
+    };
+    ($check:ident, floats) => {
+        $crate::every_dtype!($check: float32 f32, float64 f64, float16 f16, bfloat16 bf16);
+    };
+    ($check:ident, ordered) => {
+        $crate::every_dtype!($check: float32 f32, float64 f64, float16 f16, bfloat16 bf16, int8 i8, int16 i16, int32 i32, int64 i64,
+            uint8 u8, uint16 u16, uint32 u32, uint64 u64, bool Bool);
+    };
+    ($check:ident, all) => {
+        $crate::every_dtype!($check: float32 f32, float64 f64, float16 f16, bfloat16 bf16, int8 i8, int16 i16, int32 i32, int64 i64,
+            uint8 u8, uint16 u16, uint32 u32, uint64 u64, bool Bool, complex64 Complex32, complex128 Complex64);
     };
     ($check:ident: $($name:ident $dtype:ident),*) => {
         mod $check {
