@@ -51,8 +51,7 @@ def shown(value: Any, digits: int = DIGITS) -> str:
         return f"({shown(value.real, part)}{sign}{shown(abs(value.imag), part)}i)"
     if not isinstance(value, float | np.floating) or not np.isfinite(value):
         return str(value)
-    scientific = value != 0 and not 1e-4 <= np.abs(value) < 1e9
-    if scientific:
+    if value != 0 and not 1e-4 <= abs(float(value)) < 1e9:
         return np.format_float_scientific(value, precision=digits - 1, trim="-")
     return np.format_float_positional(value, precision=digits, fractional=False, trim="-")
 
