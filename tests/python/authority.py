@@ -25,7 +25,7 @@ REFUSALS = (RuntimeError, TypeError, ValueError, IndexError)
 def plain(array: Array) -> Array:
     """A C-ordered copy in the machine's byte order, bfloat16 as ml_dtypes'."""
     if array.dtype == BFLOAT16_RECORD:
-        array = array.view(ml_dtypes.bfloat16)
+        array = np.array(array, order="C").view(ml_dtypes.bfloat16)
     return np.array(array, array.dtype.newbyteorder("="), order="C", ndmin=0)
 
 

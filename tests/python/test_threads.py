@@ -111,7 +111,8 @@ generator = np.random.default_rng(0)
 image = generator.integers(-8, 8, (2, 5, 19, 23)).astype(np.float32)
 weight = generator.integers(-8, 8, (7, 5, 3, 3)).astype(np.float32)
 means = convrs.avg_pool2d(image, 2).sum(dtype=np.float64)
-print(convrs.conv2d(image, weight, padding=1).sum(dtype=np.float64), means, convrs.max_pool2d(image, 3, 2, 1).sum(dtype=np.float64))
+sums = convrs.conv2d(image, weight, padding=1).sum(dtype=np.float64)
+print(sums, means, convrs.max_pool2d(image, 3, 2, 1).sum(dtype=np.float64))
 """
 
 
