@@ -161,7 +161,10 @@ def called(op: Operator, inputs: tuple[Any, ...], index: Any, params: Mapping[st
 
 def _checked(index: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     """The index counted from 0, or an IndexError that gives the legal range."""
-    numbers = tuple(operator.index(at) for at in (index if isinstance(index, Sequence | np.ndarray) else (index,)))
+    try:
+        numbers = tuple(operator.index(at) for at in (index if isinstance(index, Sequence | np.ndarray) else (index,)))
+    except TypeError as error:
+        raise TypeError(f"index must be one whole number for each axis of the output, got {index!r}") from error
     if len(numbers) != len(shape):
         example = tuple(size // 2 for size in shape)
         raise IndexError(

@@ -83,8 +83,6 @@ def _maximum(call: Call, axes: Sequence[Axis]) -> Explanation:
         )
     # Where the signs of zeros tie, the order decides; without indices the kernel goes column by column.
     result = winner.value if call.indices is not None else joined(columns(call, axes), lambda value: value, larger)
-    if arithmetic.dtype in ("float16", "bfloat16"):
-        result = result + type(result)(0)
     inside = [tap.value for tap in taps if not tap.padded]
     flat = int(np.ravel_multi_index(winner.position, call.sizes))
     steps = [
