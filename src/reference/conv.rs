@@ -126,7 +126,7 @@ pub fn conv_transposed<N: Number>(
 ) -> Option<Array<N>> {
     let [batch, channels, positions @ ..] = input.shape.map(|size| size as i64);
     let [weight_inputs, group_outputs, kernel @ ..] = weight.shape.map(|size| size as i64);
-    if conv.groups < 1 || channels < 1 || channels % conv.groups != 0 || channels != weight_inputs {
+    if conv.groups < 1 || channels < 1 || channels % conv.groups != 0 || channels != weight_inputs || group_outputs < 1 {
         return None;
     }
     let mut shape = [batch as usize, (group_outputs * conv.groups) as usize, 0, 0, 0];
