@@ -46,6 +46,11 @@ pub trait Accumulator: Plain + PartialEq + std::fmt::Debug {
     fn plus(self, other: Self) -> Self;
     /// `self * other`.
     fn times(self, other: Self) -> Self;
+    /// Neither infinite nor NaN.
+    #[inline(always)]
+    fn is_finite(self) -> bool {
+        true
+    }
 }
 
 /// What a sum of many elements is held in, and how it is divided by a count.
@@ -95,7 +100,7 @@ pub trait Ordered: Element {
     const LOWEST: Self::Key;
     /// The key of an element.
     fn key(self) -> Self::Key;
-    /// The element of a key; a NaN may change its payload, a negative zero its sign.
+    /// The element of a key; a NaN may change its payload.
     fn from_key(key: Self::Key) -> Self;
     /// Torch's rule `value > best || isnan(value)`: the first of equals stays, the last NaN wins.
     fn replaces(value: Self::Key, best: Self::Key) -> bool;

@@ -6,9 +6,10 @@ mod scratch;
 mod tiles;
 mod view;
 
+pub use crate::shape::RANK;
 pub use element::{Accumulator, Bool, DType, Element, Ordered, Plain, Sum};
 pub use half::{bf16, f16};
 pub use num_complex::{Complex32, Complex64};
 pub use scratch::{SCRATCH_BYTES, Scratch, with_scratch};
 pub use tiles::SharedOutput;
-pub use view::{RANK, Run, View, ViewMut, contiguous_strides};
+pub use view::{Run, View, ViewMut, contiguous_strides};

@@ -16,6 +16,10 @@ macro_rules! float {
             fn times(self, other: Self) -> Self {
                 self * other
             }
+            #[inline(always)]
+            fn is_finite(self) -> bool {
+                <$type>::is_finite(self)
+            }
         }
         impl Sum for $type {
             #[inline(always)]
@@ -111,14 +115,8 @@ macro_rules! half_float {
             #[inline(always)]
             fn key(self) -> i16 {
                 let bits = self.to_bits() as i16;
-                let magnitude = bits & 0x7fff;
-                if magnitude == 0 {
-                    0
-                } else if magnitude > <$type>::INFINITY.to_bits() as i16 {
-                    i16::MAX
-                } else {
-                    bits ^ ((bits >> 15) & 0x7fff)
-                }
+                let nan = (bits & 0x7fff) > <$type>::INFINITY.to_bits() as i16;
+                if nan { i16::MAX } else { bits ^ ((bits >> 15) & 0x7fff) }
             }
             #[inline(always)]
             fn from_key(key: i16) -> Self {
@@ -126,7 +124,8 @@ macro_rules! half_float {
             }
             #[inline(always)]
             fn replaces(value: i16, best: i16) -> bool {
-                value > best || value == i16::MAX
+                // 0 and -1 are the two zeros, which are equal.
+                (value > best && !(value == 0 && best == -1)) || value == i16::MAX
             }
         }
     };
@@ -287,6 +286,10 @@ macro_rules! complex {
             #[inline(always)]
             fn times(self, other: Self) -> Self {
                 self * other
+            }
+            #[inline(always)]
+            fn is_finite(self) -> bool {
+                self.re.is_finite() && self.im.is_finite()
             }
         }
         impl Sum for $type {

@@ -2,7 +2,8 @@
 
 use std::marker::PhantomData;
 
-use super::view::{RANK, ViewMut};
+use super::view::ViewMut;
+use crate::shape::RANK;
 
 /// An output that many threads write at once, each its own elements.
 #[derive(Clone, Copy)]

@@ -3,9 +3,7 @@
 use std::marker::PhantomData;
 
 use crate::error::{Error, checked_product};
-
-/// Every array is seen as (batch, channel, depth, height, width); missing axes have size 1.
-pub const RANK: usize = 5;
+use crate::shape::RANK;
 
 /// Strides, in elements, of a C-ordered array.
 pub fn contiguous_strides(shape: [usize; RANK]) -> [isize; RANK] {

@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
+use super::buffers::{Buffers, Sizes};
 use super::depthwise::PixelVectors;
 use super::direct::Pixels;
 use super::pack::{Block, Chunk, pack};
 use super::patch::{Patch, Request, Tile};
-use super::plan::{Algorithm, Plan, extents, plan};
-use crate::array::{Accumulator, Element, Scratch, SharedOutput, View, ViewMut, with_scratch};
+use super::plan::{Algorithm, Plan, plan};
+use crate::array::{Accumulator, Element, SharedOutput, View, ViewMut, with_scratch};
 use crate::error::Error;
 use crate::parallel::{Progress, for_each_chunk};
 use crate::shape::{AxisPass, ConvShape};
@@ -36,9 +37,12 @@ struct Passes {
 }
 
 impl Passes {
-    fn new(shape: &ConvShape, lanes: usize, size: usize) -> Self {
-        let axes: [Vec<AxisPass>; 3] =
-            std::array::from_fn(|axis| shape.phases(axis).into_iter().map(|phase| shape.axis_pass(axis, phase)).collect());
+    /// With `bare`, no tap outside the input takes part, not even as a zero.
+    fn new(shape: &ConvShape, lanes: usize, size: usize, bare: bool) -> Self {
+        let axes: [Vec<AxisPass>; 3] = std::array::from_fn(|axis| {
+            let passes = shape.phases(axis).into_iter().map(|phase| shape.axis_pass(axis, phase));
+            if bare { passes.flat_map(|pass| pass.without_padding(shape.input[axis])).collect() } else { passes.collect() }
+        });
         let largest = std::array::from_fn(|axis| {
             let passes = &axes[axis];
             let mut largest = AxisPass::plain(0, 0, 1, 1, 0);
@@ -103,7 +107,9 @@ pub fn run<E: Element<Accumulator: Lanes>>(
         return Ok(());
     }
     let lanes = lanes::<E::Accumulator>(isa);
-    let passes = Passes::new(shape, lanes, size_of::<E::Accumulator>());
+    // A transposed convolution has no padding that a tap could read: zero times an infinite weight must not become NaN.
+    let bare = shape.transposed && !all_finite(&operands.weight);
+    let passes = Passes::new(shape, lanes, size_of::<E::Accumulator>(), bare);
     let tasks = passes.count() * passes.tasks_per_pass;
     let job = Job { isa, shape, operands, output: SharedOutput::new(output), passes: &passes };
     if shape.has_gaps() {
@@ -116,6 +122,14 @@ pub fn run<E: Element<Accumulator: Lanes>>(
     let outputs: usize = shape.output_shape().iter().product();
     let work = outputs.saturating_mul(taps / passes.count() + 1) / tasks;
     for_each_chunk(tasks, work, |range, progress| job.tasks(range, progress))
+}
+
+fn all_finite<E: Element>(array: &View<'_, E>) -> bool {
+    let [a, b, c, d, count] = array.shape();
+    (0..a * b * c * d).all(|row| {
+        let run = array.run([row / (b * c * d), row / (c * d) % b, row / d % c, row % d, 0], count);
+        (0..count).all(|position| run.at(position).widen().is_finite())
+    })
 }
 
 impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
@@ -344,52 +358,5 @@ impl Iterator for Chunks {
         }
         self.next += 1;
         Some(Chunk { channels: ranges[0], taps: [ranges[1], ranges[2], ranges[3]] })
-    }
-}
-
-/// Lengths of a task's working memory.
-struct Sizes {
-    panel: usize,
-    patch: usize,
-    sums: usize,
-    taps: usize,
-    pixels: usize,
-}
-
-struct Buffers<'a, T> {
-    panel: &'a mut [T],
-    patch: &'a mut [T],
-    sums: &'a mut [T],
-    taps: &'a mut [u32],
-    pixels: &'a mut [u32],
-}
-
-impl Sizes {
-    fn of(shape: &ConvShape, largest: &[AxisPass; 3], plan: &Plan) -> Self {
-        let taps = plan.chunk_len().min(shape.in_channels * largest.iter().map(|axis| axis.taps).product::<usize>());
-        let [depth, height, width] = plan.tile;
-        let pixels = depth * height * width.next_multiple_of(plan.lanes);
-        Sizes {
-            panel: taps * plan.block,
-            patch: plan.chunk_channels * extents(largest, plan.tile, plan.chunk_taps, plan.lanes),
-            sums: pixels * plan.block,
-            taps,
-            pixels,
-        }
-    }
-
-    fn bytes<T>(&self) -> usize {
-        let line = 64;
-        (self.panel + self.patch + self.sums) * size_of::<T>() + (self.taps + self.pixels) * size_of::<u32>() + 5 * line
-    }
-
-    fn cut<'a, T: Accumulator>(&self, scratch: &mut Scratch<'a>) -> Buffers<'a, T> {
-        Buffers {
-            panel: scratch.cut(self.panel),
-            patch: scratch.cut(self.patch),
-            sums: scratch.cut(self.sums),
-            taps: scratch.cut(self.taps),
-            pixels: scratch.cut(self.pixels),
-        }
     }
 }

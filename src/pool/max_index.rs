@@ -74,11 +74,9 @@ impl<E: Ordered> Body for Tasks<'_, E> {
                 let depth = windows[0].window(z);
                 for y in start[1]..end[1] {
                     let row = Row { image, channel, at: [z, y], depth, height: windows[1].window(y) };
-                    let vectors = if self.farthest_tap(&row, &windows[2]) <= u32::MAX as usize {
-                        interior.clone()
-                    } else {
-                        start[2]..start[2]
-                    };
+                    let near =
+                        !interior.is_empty() && self.farthest_tap(&row, &windows[2].window(interior.start)) <= u32::MAX as usize;
+                    let vectors = if near { interior.clone() } else { start[2]..start[2] };
                     for x in (start[2]..vectors.start).chain(vectors.end..end[2]) {
                         self.one(&row, x, &windows[2].window(x));
                     }
@@ -104,9 +102,9 @@ impl<E: Ordered> Tasks<'_, E> {
     }
 
     #[inline(always)]
-    fn farthest_tap(&self, row: &Row, width: &Windows) -> usize {
+    fn farthest_tap(&self, row: &Row, width: &Window) -> usize {
         let span = |window: &Window| window.taps.saturating_sub(1) * window.step;
-        self.flat(span(&row.depth), span(&row.height), span(&width.window(width.interior().start)))
+        self.flat(span(&row.depth), span(&row.height), span(width))
     }
 
     /// One output of a window that may be clipped or far-flung.

@@ -1,6 +1,6 @@
 //! The inverse of a max pool: every value goes back to its index in the plane, zeros elsewhere.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::Mutex;
 
 use crate::array::{Element, SharedOutput, View, ViewMut};
 use crate::error::Error;
@@ -15,8 +15,7 @@ pub fn unpool<E: Element>(input: &View<'_, E>, indices: &View<'_, i64>, output: 
     if plane == 0 {
         return Ok(());
     }
-    let none = i64::MAX;
-    let wrong = AtomicI64::new(none);
+    let wrong: Mutex<Option<i64>> = Mutex::new(None);
     let shared = SharedOutput::new(output);
     for_each_chunk(batch * channels, depth * height * width + plane, |planes, progress| {
         for index in planes {
@@ -39,7 +38,7 @@ pub fn unpool<E: Element>(input: &View<'_, E>, indices: &View<'_, i64>, output: 
                         let at = [image, channel, z, y, x];
                         let place = *indices.get(at);
                         if place < 0 || place as usize >= plane {
-                            wrong.store(place, Ordering::Relaxed);
+                            *wrong.lock().expect("nobody panics while holding it") = Some(place);
                             return;
                         }
                         let place = place as usize;
@@ -52,10 +51,10 @@ pub fn unpool<E: Element>(input: &View<'_, E>, indices: &View<'_, i64>, output: 
             }
         }
     })?;
-    match wrong.into_inner() {
-        place if place == none => Ok(()),
-        got if got < 0 => Err(Error::TooSmall { argument: "indices", got, least: 0 }),
-        got => {
+    match wrong.into_inner().expect("nobody panics while holding it") {
+        None => Ok(()),
+        Some(got) if got < 0 => Err(Error::TooSmall { argument: "indices", got, least: 0 }),
+        Some(got) => {
             let because = format!("the output has {} * {} * {} = {plane} elements a plane", target[2], target[3], target[4]);
             Err(Error::TooLarge { argument: "indices", got, most: plane as i64 - 1, because })
         }

@@ -102,13 +102,15 @@ pub(super) fn padding(value: &Bound<'_, PyAny>, spatial: usize) -> PyResult<Padd
         pairs[3 - spatial..].fill((number, number));
         return Ok(Padding::Explicit(pairs));
     }
-    if let Ok(pairs) = value.extract::<Vec<(i64, i64)>>() {
+    if let Ok(pairs) = value.extract::<Vec<[i64; 2]>>() {
         if pairs.len() != spatial {
             let rule = format!("it must have one (before, after) pair for each of the {spatial} spatial axes");
             return Err(Error::Shape { argument: "padding", got: format!("{} pairs", pairs.len()), rule }.into());
         }
         let mut axes = [(0, 0); 3];
-        axes[3 - spatial..].copy_from_slice(&pairs);
+        for (axis, [before, after]) in axes[3 - spatial..].iter_mut().zip(pairs) {
+            *axis = (before, after);
+        }
         return Ok(Padding::Explicit(axes));
     }
     Ok(Padding::Explicit(per_axis("padding", value, spatial, 0)?.map(|side| (side, side))))

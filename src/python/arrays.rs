@@ -259,6 +259,9 @@ fn memory(array: &Bound<'_, PyUntypedArray>) -> Range<usize> {
 
 /// Whether two indices may share a place: strides, sorted, must each step over everything below them.
 fn repeats_elements(array: &Bound<'_, PyUntypedArray>) -> bool {
+    if array.shape().contains(&0) {
+        return false;
+    }
     let mut axes: Vec<_> = array.shape().iter().zip(array.strides()).filter(|(size, _)| **size > 1).collect();
     axes.sort_by_key(|(_, stride)| stride.unsigned_abs());
     let mut reach = array.dtype_size();

@@ -77,17 +77,16 @@ pub(super) fn lp_pool<'py>(
         return Err(Error::Shape { argument: "norm_type", got: "0".to_string(), rule: "it must not be 0".to_string() }.into());
     }
     exactly_per_axis("kernel_size", kernel_size, n, 1)?;
-    let params = PoolParams { kernel_within_input: n == 3 && norm_type.is_finite(), ..sliding(n, kernel_size, stride, ceil_mode)? };
+    let params =
+        PoolParams { kernel_within_input: n == 3 && norm_type.is_finite(), ..sliding(n, kernel_size, stride, ceil_mode)? };
     let pool = Pool::new(n, input)?;
     let shape = PoolShape::sliding(pool.input.five(n), &params)?;
-    if pool.input.dtype == DType::Bool && norm_type.is_infinite() {
-        return Err(pool.input.refused());
-    }
     if pool.input.dtype.is_integer() {
-        // As torch: the extremes keep the dtype, powers are float32.
-        return if norm_type == f64::INFINITY {
+        // As torch: the extremes keep the dtype, powers are float32. Bool, which has no sign, goes with the powers.
+        let signed = pool.input.dtype != DType::Bool;
+        return if signed && norm_type == f64::INFINITY {
             Pool::new(n, &input.call_method0("__abs__")?)?.max(&shape, false, out)
-        } else if norm_type == f64::NEG_INFINITY {
+        } else if signed && norm_type == f64::NEG_INFINITY {
             let least = Pool::new(n, &input.call_method0("__abs__")?.call_method0("__neg__")?)?.max(&shape, false, out)?;
             input.py().import("numpy")?.call_method1("negative", (&least, &least))
         } else {

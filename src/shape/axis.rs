@@ -104,6 +104,33 @@ impl AxisPass {
         }
     }
 
+    /// Cuts the pass into runs of outputs with the same taps inside an input of `size`, and drops the taps outside.
+    pub fn without_padding(&self, size: usize) -> Vec<AxisPass> {
+        let inside = |output: usize| {
+            let position = self.input_start + (output * self.input_step) as isize;
+            let step = self.tap_step as isize;
+            let first = ceil_div((-position).max(0), step).min(self.taps as isize);
+            let end = ceil_div((size as isize - position).max(0), step).clamp(first, self.taps as isize);
+            first as usize..end as usize
+        };
+        let mut runs = Vec::new();
+        let mut start = 0;
+        while start < self.outputs {
+            let taps = inside(start);
+            let end = (start + 1..self.outputs).find(|&output| inside(output) != taps).unwrap_or(self.outputs);
+            runs.push(AxisPass {
+                outputs: end - start,
+                output_start: self.output_start + start * self.output_step,
+                input_start: self.input_start + (start * self.input_step + taps.start * self.tap_step) as isize,
+                kernel_start: (self.kernel_start as isize + taps.start as isize * self.kernel_step) as usize,
+                taps: taps.len(),
+                ..*self
+            });
+            start = end;
+        }
+        runs
+    }
+
     /// Input elements from the first to the last that `outputs` neighbours with `taps` taps read.
     #[inline(always)]
     pub fn extent(&self, outputs: usize, taps: usize) -> usize {
@@ -112,6 +139,10 @@ impl AxisPass {
         }
         (outputs - 1).saturating_mul(self.input_step).saturating_add((taps - 1).saturating_mul(self.tap_step)).saturating_add(1)
     }
+}
+
+fn ceil_div(number: isize, step: isize) -> isize {
+    (number + step - 1) / step
 }
 
 fn gcd(a: usize, b: usize) -> usize {

@@ -1,7 +1,7 @@
 //! A whole convolution: arguments in, checked sizes out.
 
+use super::RANK;
 use super::axis::{AxisPass, PaddingMode, conv_output};
-use crate::array::RANK;
 use crate::error::{Error, checked_product};
 
 /// The `padding` argument of a convolution.
@@ -192,6 +192,13 @@ impl ConvShape {
             output[axis] = size as usize;
         }
         let out_channels = weight[1];
+        if out_channels == 0 {
+            return Err(Error::Shape {
+                argument: "weight",
+                got: format!("{:?}", &weight[..]),
+                rule: "its second size, the output channels of a group, must be at least 1".to_string(),
+            });
+        }
         let all = out_channels.checked_mul(groups).ok_or(Error::Overflow { what: "the output" })?;
         checked_product("the output", &[batch, all, output[0], output[1], output[2]])?;
         Ok(ConvShape {

@@ -11,3 +11,6 @@ pub use conv::{ConvParams, ConvShape, Padding, TransposedParams};
 pub use pool::{PoolParams, PoolShape};
 pub use unfold::{UnfoldParams, UnfoldShape};
 pub use window::{Window, Windows};
+
+/// Every array is seen as (batch, channel, depth, height, width); missing axes have size 1.
+pub const RANK: usize = 5;

@@ -1,7 +1,7 @@
 //! A whole pool: arguments in, checked windows out.
 
+use super::RANK;
 use super::window::Windows;
-use crate::array::RANK;
 use crate::error::{Error, checked_product};
 
 /// The arguments of a sliding pool; axes are depth, height, width, and the first `3 - spatial` are neutral.
