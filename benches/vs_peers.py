@@ -62,7 +62,11 @@ class Layer:
         if self.weight is not None:
             taps = self.weight[0].size if "transpose" not in self.op else self.weight[:, 0].size
         else:
-            taps = self.input[0, 0].size if "output_size" in self.params else self.params["kernel_size"] ** (self.input.ndim - 2)
+            taps = (
+                self.input[0, 0].size
+                if "output_size" in self.params
+                else self.params["kernel_size"] ** (self.input.ndim - 2)
+            )
         gamma = (taps + 1) * UNIT_ROUNDOFF / (1 - (taps + 1) * UNIT_ROUNDOFF)
         # Winograd, which some peers take, multiplies the error of a direct sum; three times is allowed.
         return result, 3 * gamma * magnitude
@@ -166,7 +170,11 @@ def head(threads: int) -> str:
         except importlib.metadata.PackageNotFoundError:
             versions.append(f"without {package}")
     cpuinfo = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
+    names = (
+        [line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        if cpuinfo.exists()
+        else []
+    )
     return f"{names[0] if names else platform.processor()}, {threads} threads, {convrs._convrs.instruction_set()}; {', '.join(versions)}"
 
 

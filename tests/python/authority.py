@@ -11,6 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional
 from numpy.typing import NDArray
+
 from operators import BFLOAT16_RECORD, Call
 
 Array = NDArray[Any]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import convrs
 import pytest
 from hypothesis import HealthCheck, settings
+
+import convrs
 
 SHARED = {
     "deadline": None,

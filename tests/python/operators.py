@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import convrs
 import numpy as np
 from numpy.typing import NDArray
+
+import convrs
 
 BFLOAT16_RECORD = np.dtype([("bfloat16", "<i2")])
 

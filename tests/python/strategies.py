@@ -9,8 +9,9 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 from hypothesis import strategies as st
-from layouts import LAYOUTS, broadcast
 from numpy.typing import NDArray
+
+from layouts import LAYOUTS, broadcast
 from operators import BFLOAT16_RECORD, COMPLEX, FLOATS, INTEGERS, Call, Operator
 
 Draw = Callable[..., Any]

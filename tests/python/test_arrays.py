@@ -5,12 +5,13 @@ from __future__ import annotations
 import array as stdlib_array
 from typing import Any
 
-import convrs
 import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+import convrs
 from layouts import LAYOUTS
 from operators import BFLOAT16_RECORD
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import authority
-import convrs
 import numpy as np
 import pytest
-import strategies
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import authority
+import convrs
+import strategies
 from operators import OPERATORS, Operator, of
 
 X = torch.arange(24.0).reshape(1, 2, 12)

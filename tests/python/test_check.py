@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import authority
-import convrs
 import numpy as np
 import pytest
-import strategies
 import torch
-from convrs import check
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import authority
+import convrs
+import strategies
+from convrs import check
 from operators import EXACT, OPERATORS, Call, Operator, of
 
 EVERY = [*OPERATORS.values()]

@@ -8,8 +8,9 @@ import pkgutil
 import re
 from pathlib import Path
 
-import convrs
 import pytest
+
+import convrs
 
 ROOT = Path(__file__).parents[2]
 MODULES = [

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import convrs
 import numpy as np
 import pytest
+
+import convrs
 
 X1, X2, X3 = (np.ones((1, 4, *[8] * spatial), np.float32) for spatial in (1, 2, 3))
 W1 = np.ones((6, 4, 3), np.float32)

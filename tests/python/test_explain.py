@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import authority
-import convrs
 import numpy as np
 import pytest
-import strategies
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import authority
+import convrs
+import strategies
 from operators import INDEXED, OPERATORS, Call, Operator
 
 EVERY = [*OPERATORS.values()]

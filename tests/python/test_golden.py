@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import convrs
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
+import convrs
 
 
 def count(*shape: int, start: int = 0) -> NDArray[np.float32]:

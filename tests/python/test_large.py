@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import convrs
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
+import convrs
 
 MANY = 2**31 + 24
 

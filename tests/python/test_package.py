@@ -10,10 +10,11 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
-import convrs
-import convrs.functional
 import pytest
 import torch.nn.functional
+
+import convrs
+import convrs.functional
 from operators import OPERATORS, Operator
 
 ROOT = Path(__file__).parents[2]

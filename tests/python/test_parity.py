@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import authority
 import numpy as np
 import pytest
-import strategies
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import authority
+import strategies
 from operators import ALL, EXACT, FLOATS, INDEXED, INTEGERS, OPERATORS, Call, Operator, of
 
 

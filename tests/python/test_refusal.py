@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import authority
 import pytest
-import strategies
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import authority
+import strategies
 from operators import OPERATORS, Call, Operator
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import convrs
 import numpy as np
 import pytest
-import strategies
-from authority import plain
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import convrs
+import strategies
+from authority import plain
 from layouts import LAYOUTS
 from operators import OPERATORS, Call, Operator, bits
 

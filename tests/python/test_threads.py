@@ -8,9 +8,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import convrs
 import numpy as np
 import pytest
+
+import convrs
 
 ON_X86 = os.uname().machine == "x86_64"
 

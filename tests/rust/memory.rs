@@ -157,8 +157,8 @@ fn transposed_layers() {
 
 #[test]
 fn transposed_with_as_many_phases_as_outputs() {
-    transposed([1, 1, 1, 1, 1], [1, 1, 1, 60, 60], [1, 60, 60], NONE, ONE);
-    transposed([1, 1, 1, 1, 2], [1, 1, 1, 1, 10_000], [1, 1, 10_000], NONE, ONE);
+    transposed([1, 1, 1, 1, 1], [1, 1, 1, 600, 600], [1, 600, 600], NONE, ONE);
+    transposed([1, 1, 1, 1, 2], [1, 1, 1, 1, 200_000], [1, 1, 200_000], NONE, ONE);
 }
 
 /// Pools a repeated element, so that only the outputs need memory.

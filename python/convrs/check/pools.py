@@ -119,6 +119,8 @@ def max_unpool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters
         sizes = list(parameters["output_size"])[-spatial:]
     elements = math.prod(sizes)
     values = np.zeros((*input.shape[:2], elements), input.dtype)
+    if elements == 0:
+        return exact(form, values.reshape(*input.shape[:2], *sizes))
     if ((indices < 0) | (indices >= elements)).any():
         raise ValueError(f"an index lies outside the {elements} elements of the output's planes")
     for plane in np.ndindex(*input.shape[:2]):
@@ -128,7 +130,8 @@ def max_unpool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters
 
 def _stride(kernel: list[int], parameters: Mapping[str, Any], spatial: int) -> list[int]:
     given = parameters["stride"]
-    return kernel if given is None or given in ([], ()) else each(given, spatial)
+    not_given = given is None or (isinstance(given, list | tuple) and not given)
+    return kernel if not_given else each(given, spatial)
 
 
 def _sliding(spatial: int, input: NDArray[Any], parameters: Mapping[str, Any]) -> list[Axis]:

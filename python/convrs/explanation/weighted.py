@@ -69,6 +69,9 @@ def _weighted(
             position = tuple(step.position for step in steps)
             places = tuple(step.place for step in steps if step.place is not None)
             read = (*call.batch, channel, *places) if len(places) == len(steps) else None
+            if read is None and call.op.startswith("conv_transpose"):
+                # Nothing is there to be multiplied: an infinite weight gives no NaN.
+                continue
             value = arithmetic.zero if read is None else element(call.input, read)
             at = (*row, *(step.kernel for step in steps))
             factor = element(weight, at)
