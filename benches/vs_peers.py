@@ -2,9 +2,9 @@
 
     python benches/vs_peers.py [--threads 2] [--rounds 15] [--only resnet] [--csv table.csv]
 
-Every engine computes the same float32 layer on the same Gaussian numbers; a result further from a float64 reference than
-the a-priori bound of a float32 sum allows is not timed. Engines take turns in rounds of about 20 ms; the figure is the
-median over the rounds. Run it alone on the machine: ratios of one run can be compared, single times cannot.
+Every engine computes the same float32 layer on the same Gaussian numbers; a result further from a float64 reference
+than the a-priori bound of a float32 sum allows is not timed. Engines take turns in rounds of about 20 ms; the figure is
+the median over the rounds. Run it alone on the machine: ratios of one run can be compared, single times cannot.
 """
 
 from __future__ import annotations
@@ -175,7 +175,8 @@ def head(threads: int) -> str:
         if cpuinfo.exists()
         else []
     )
-    return f"{names[0] if names else platform.processor()}, {threads} threads, {convrs._convrs.instruction_set()}; {', '.join(versions)}"
+    processor = names[0] if names else platform.processor()
+    return f"{processor}, {threads} threads, {convrs._convrs.instruction_set()}; {', '.join(versions)}"
 
 
 def main() -> None:

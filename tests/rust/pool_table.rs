@@ -159,7 +159,7 @@ fn unpooled<E: Tested>() {
     let mut output = random.array::<E>([2, 3, 2, 5, 9], Draw::Rounded);
     unpool(&view(&input), &view(&indices), &mut view_mut(&mut output)).unwrap();
     assert_within("unpool", &output, &expected, |_| 0.0);
-    for wrong in [-1, 90, 1 << 62, i64::MIN] {
+    for wrong in [-1, 90, 1 << 62, i64::MIN, i64::MAX] {
         let mut indices = indices.clone();
         indices.data[17] = wrong;
         assert!(reference::max_unpool(&input.map(E::exact), &indices, outputs).is_none());
