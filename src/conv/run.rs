@@ -26,8 +26,11 @@ pub struct Operands<'a, E> {
 
 /// All passes of a convolution. They share one plan, made for the largest, and are counted rather than listed: a transposed
 /// convolution has a pass for every combination of its axes' phases.
-struct Passes {
-    axes: [Vec<AxisPass>; 3],
+struct Passes<'a> {
+    shape: &'a ConvShape,
+    /// Along each axis the passes without taps outside the input, where such taps must not take part.
+    bare: Option<[Vec<AxisPass>; 3]>,
+    counts: [usize; 3],
     plan: Plan,
     /// Tiles of the largest pass; a smaller one may have no output in the last.
     tiles: [usize; 3],
@@ -36,37 +39,46 @@ struct Passes {
     buffers: Sizes,
 }
 
-impl Passes {
+impl<'a> Passes<'a> {
     /// With `bare`, no tap outside the input takes part, not even as a zero.
-    fn new(shape: &ConvShape, lanes: usize, size: usize, bare: bool) -> Self {
-        let axes: [Vec<AxisPass>; 3] = std::array::from_fn(|axis| {
-            let passes = shape.phases(axis).into_iter().map(|phase| shape.axis_pass(axis, phase));
-            if bare { passes.flat_map(|pass| pass.without_padding(shape.input[axis])).collect() } else { passes.collect() }
+    fn new(shape: &'a ConvShape, lanes: usize, size: usize, bare: bool) -> Self {
+        let whole = |axis: usize| (0..shape.passes(axis)).map(move |pass| shape.axis_pass(axis, pass));
+        let bare: Option<[Vec<AxisPass>; 3]> = bare
+            .then(|| std::array::from_fn(|axis| whole(axis).flat_map(|pass| pass.without_padding(shape.input[axis])).collect()));
+        let largest = std::array::from_fn(|axis| match &bare {
+            Some(lists) => largest(lists[axis].iter().copied()),
+            None => largest(whole(axis)),
         });
-        let largest = std::array::from_fn(|axis| {
-            let passes = &axes[axis];
-            let mut largest = AxisPass::plain(0, 0, 1, 1, 0);
-            for pass in passes {
-                largest = AxisPass { outputs: pass.outputs.max(largest.outputs), taps: pass.taps.max(largest.taps), ..*pass };
-            }
-            largest
-        });
+        let counts = std::array::from_fn(|axis| bare.as_ref().map_or(shape.passes(axis), |lists| lists[axis].len()));
         let plan = plan(shape, &largest, lanes, size);
         let tiles: [usize; 3] = std::array::from_fn(|axis| largest[axis].outputs.div_ceil(plan.tile[axis]));
         let blocks = shape.out_channels.div_ceil(plan.block);
         let tasks_per_pass = shape.groups * blocks * shape.batch * tiles.iter().product::<usize>();
         let buffers = Sizes::of(shape, &largest, &plan);
-        Passes { axes, plan, tiles, blocks, tasks_per_pass, buffers }
+        Passes { shape, bare, counts, plan, tiles, blocks, tasks_per_pass, buffers }
     }
 
     fn count(&self) -> usize {
-        self.axes.iter().map(Vec::len).product()
+        self.counts.iter().product()
     }
 
     fn pass(&self, index: usize) -> [AxisPass; 3] {
-        let [_, heights, widths] = self.axes.each_ref().map(Vec::len);
-        [self.axes[0][index / (heights * widths)], self.axes[1][index / widths % heights], self.axes[2][index % widths]]
+        let [_, heights, widths] = self.counts;
+        let at = [index / (heights * widths), index / widths % heights, index % widths];
+        std::array::from_fn(|axis| match &self.bare {
+            Some(lists) => lists[axis][at[axis]],
+            None => self.shape.axis_pass(axis, at[axis]),
+        })
     }
+}
+
+/// A pass with the most outputs and the most taps of `passes`.
+fn largest(passes: impl Iterator<Item = AxisPass>) -> AxisPass {
+    passes.fold(AxisPass::plain(0, 0, 1, 1, 0), |largest, pass| AxisPass {
+        outputs: pass.outputs.max(largest.outputs),
+        taps: pass.taps.max(largest.taps),
+        ..pass
+    })
 }
 
 /// One block of output channels of one tile of one image.
@@ -81,7 +93,7 @@ struct Job<'a, E: Element> {
     shape: &'a ConvShape,
     operands: &'a Operands<'a, E>,
     output: SharedOutput<'a, E>,
-    passes: &'a Passes,
+    passes: &'a Passes<'a>,
 }
 
 /// Lanes of the token that `isa` uses for `T`.

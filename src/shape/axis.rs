@@ -82,23 +82,28 @@ impl AxisPass {
         }
     }
 
-    /// Phase `phase < stride` of a transposed convolution: the outputs congruent to it, and the taps that reach them
-    /// (output = input * stride - padding + tap * dilation).
-    pub fn phase(phase: usize, outputs: usize, kernel: usize, stride: usize, dilation: usize, padding: usize) -> Self {
-        let (position, step) = (phase as i128 + padding as i128, stride as i128);
-        let period = stride / gcd(stride, dilation);
-        let first = (0..period.min(kernel)).find(|&tap| (position - tap as i128 * dilation as i128).rem_euclid(step) == 0);
-        let taps = first.map_or(0, |first| (kernel - 1 - first) / period + 1);
-        let last = first.map_or(0, |first| first + (taps - 1) * period);
+    /// Passes of a transposed convolution: taps a period apart reach the same outputs.
+    pub fn phases(kernel: usize, stride: usize, dilation: usize) -> usize {
+        kernel.min(stride / gcd(stride, dilation))
+    }
+
+    /// The pass of a transposed convolution whose first tap is `first`, one of the first [`AxisPass::phases`]: the outputs
+    /// which that tap reaches, and all taps that reach them (output = input * stride - padding + tap * dilation).
+    pub fn phase(first: usize, outputs: usize, kernel: usize, stride: usize, dilation: usize, padding: usize) -> Self {
+        let (step, common) = (stride as i128, gcd(stride, dilation));
+        let period = stride / common;
+        let taps = (kernel - 1 - first) / period + 1;
+        let last = first + (taps - 1) * period;
+        let phase = (first as i128 * dilation as i128 - padding as i128).rem_euclid(step);
         AxisPass {
-            outputs: outputs.saturating_sub(phase).div_ceil(stride),
-            output_start: phase,
+            outputs: outputs.saturating_sub(phase as usize).div_ceil(stride),
+            output_start: phase as usize,
             output_step: stride,
             // Taps run from the last to the first, so that the input position rises.
-            input_start: (position - last as i128 * dilation as i128).div_euclid(step) as isize,
+            input_start: (phase + padding as i128 - last as i128 * dilation as i128).div_euclid(step) as isize,
             input_step: 1,
             taps,
-            tap_step: dilation / gcd(stride, dilation),
+            tap_step: dilation / common,
             kernel_start: last,
             kernel_step: -(period as isize),
         }
@@ -190,8 +195,8 @@ mod tests {
                 }
             }
             let mut found = Vec::new();
-            for phase in 0..stride {
-                let pass = AxisPass::phase(phase, outputs, kernel, stride, dilation, padding);
+            for first in 0..AxisPass::phases(kernel, stride, dilation) {
+                let pass = AxisPass::phase(first, outputs, kernel, stride, dilation, padding);
                 for j in 0..pass.outputs {
                     for t in 0..pass.taps {
                         let i = pass.input_start + (j * pass.input_step + t * pass.tap_step) as isize;

@@ -236,34 +236,27 @@ impl ConvShape {
         })
     }
 
-    /// The phases of one axis whose outputs any tap reaches; a plain convolution has one.
-    pub fn phases(&self, axis: usize) -> Vec<usize> {
-        if !self.transposed {
-            return vec![0];
-        }
-        let (stride, dilation) = (self.stride[axis] as i128, self.dilation[axis] as i128);
-        let phase = |tap: usize| (tap as i128 * dilation - self.before[axis] as i128).rem_euclid(stride) as usize;
-        // Taps a stride apart are of one phase.
-        let mut phases: Vec<usize> =
-            (0..self.kernel[axis].min(self.stride[axis])).map(phase).filter(|&phase| phase < self.output[axis]).collect();
-        phases.sort_unstable();
-        phases.dedup();
-        phases
+    /// Passes along one axis: one, or for a transposed convolution one a phase.
+    pub fn passes(&self, axis: usize) -> usize {
+        if self.transposed { AxisPass::phases(self.kernel[axis], self.stride[axis], self.dilation[axis]) } else { 1 }
     }
 
-    /// Whether some outputs belong to no phase: no tap reaches them, and they are the bias alone.
-    pub fn has_gaps(&self) -> bool {
-        self.transposed && (0..3).any(|axis| self.phases(axis).len() < self.stride[axis].min(self.output[axis]))
-    }
-
-    /// One axis of the pass with that phase.
-    pub fn axis_pass(&self, axis: usize, phase: usize) -> AxisPass {
+    /// One of them; those of a transposed convolution may have no outputs.
+    pub fn axis_pass(&self, axis: usize, pass: usize) -> AxisPass {
         let (outputs, kernel, stride) = (self.output[axis], self.kernel[axis], self.stride[axis]);
         if self.transposed {
-            AxisPass::phase(phase, outputs, kernel, stride, self.dilation[axis], self.before[axis])
+            AxisPass::phase(pass, outputs, kernel, stride, self.dilation[axis], self.before[axis])
         } else {
             AxisPass::plain(outputs, kernel, stride, self.dilation[axis], self.before[axis])
         }
+    }
+
+    /// Whether some outputs belong to no pass: no tap reaches them, and they are the bias alone.
+    pub fn has_gaps(&self) -> bool {
+        (0..3).any(|axis| {
+            let reached: usize = (0..self.passes(axis)).map(|pass| self.axis_pass(axis, pass).outputs).sum();
+            reached < self.output[axis]
+        })
     }
 }
 

@@ -126,13 +126,13 @@ pub fn computed<E: Element<Accumulator: Lanes>>(isa: Isa, shape: &ConvShape, ope
 /// The algorithm of every pass of `shape`.
 pub fn algorithms<E: Element<Accumulator: Lanes>>(isa: Isa, shape: &ConvShape) -> Vec<Algorithm> {
     let (lanes, _) = lanes_and_pixels::<E>(isa);
-    let phases = [shape.phases(0), shape.phases(1), shape.phases(2)];
-    let of = |phase: [usize; 3]| {
-        let pass = std::array::from_fn(|axis| shape.axis_pass(axis, phase[axis]));
+    let counts = [shape.passes(0), shape.passes(1), shape.passes(2)];
+    let of = |index: usize| {
+        let at = [index / (counts[1] * counts[2]), index / counts[2] % counts[1], index % counts[2]];
+        let pass = std::array::from_fn(|axis| shape.axis_pass(axis, at[axis]));
         plan(shape, &pass, lanes, size_of::<E::Accumulator>()).algorithm
     };
-    let [depth, height, width] = &phases;
-    depth.iter().flat_map(|&z| height.iter().flat_map(move |&y| width.iter().map(move |&x| [z, y, x]))).map(of).collect()
+    (0..counts.iter().product()).map(of).collect()
 }
 
 /// Runs a case on every instruction set: exact data must come out exact, any other within the bound
