@@ -1,5 +1,7 @@
 //! The dtypes, what they accumulate in, and how they are ordered.
 
+use super::activation::Activation;
+
 /// The dtypes of NumPy (and bfloat16) that the operators take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
@@ -50,6 +52,13 @@ pub trait Accumulator: Plain + PartialEq + std::fmt::Debug {
     #[inline(always)]
     fn is_finite(self) -> bool {
         true
+    }
+    /// Whether [`Accumulator::activate`] is defined.
+    const ACTIVATES: bool = false;
+    /// Applies an activation function to sums of one output channel.
+    #[inline(always)]
+    fn activate(_activation: &Activation, _channel: usize, _sums: &mut [Self]) {
+        unreachable!("a layer of this dtype is made without activation")
     }
 }
 

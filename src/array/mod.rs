@@ -1,5 +1,6 @@
 //! Element types, strided views, the shared output of a parallel loop, and scratch memory.
 
+mod activation;
 mod element;
 mod numbers;
 mod scratch;
@@ -7,9 +8,10 @@ mod tiles;
 mod view;
 
 pub use crate::shape::RANK;
+pub use activation::Activation;
 pub use element::{Accumulator, Bool, DType, Element, Ordered, Plain, Sum};
 pub use half::{bf16, f16};
 pub use num_complex::{Complex32, Complex64};
-pub use scratch::{SCRATCH_BYTES, Scratch, with_scratch};
+pub use scratch::{Aligned, SCRATCH_BYTES, Scratch, with_scratch};
 pub use tiles::SharedOutput;
 pub use view::{Run, View, ViewMut, contiguous_strides};

@@ -3,11 +3,17 @@
 use half::{bf16, f16};
 use num_complex::{Complex32, Complex64};
 
+use super::activation::{Activation, activate_f32, activate_f64};
 use super::element::{Accumulator, Bool, DType, Element, Ordered, Plain, Sum};
 
 macro_rules! float {
-    ($type:ty, $dtype:ident) => {
+    ($type:ty, $dtype:ident, $activate:path) => {
         impl Accumulator for $type {
+            const ACTIVATES: bool = true;
+            #[inline(always)]
+            fn activate(activation: &Activation, channel: usize, sums: &mut [Self]) {
+                $activate(activation, channel, sums);
+            }
             #[inline(always)]
             fn plus(self, other: Self) -> Self {
                 self + other
@@ -79,8 +85,8 @@ macro_rules! float {
         }
     };
 }
-float!(f32, F32);
-float!(f64, F64);
+float!(f32, F32, activate_f32);
+float!(f64, F64, activate_f64);
 
 macro_rules! half_float {
     ($type:ty, $dtype:ident) => {
@@ -339,4 +345,4 @@ macro_rules! plain {
         unsafe impl Plain for $type {}
     )* };
 }
-plain!(f16 bf16 f32 f64 i8 i16 i32 i64 u8 u16 u32 u64 Bool Complex32 Complex64);
+plain!(isize f16 bf16 f32 f64 i8 i16 i32 i64 u8 u16 u32 u64 Bool Complex32 Complex64);

@@ -50,3 +50,38 @@ pub fn with_scratch<R>(bytes: usize, body: impl FnOnce(&mut Scratch<'_>) -> R) -
         body(&mut Scratch { rest: &mut buffer[misaligned..] })
     })
 }
+
+/// One cache line.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Line(#[allow(dead_code)] [u8; ALIGNMENT]);
+
+/// Memory that outlives a call, aligned as scratch is.
+pub struct Aligned<T> {
+    lines: Vec<Line>,
+    count: usize,
+    element: std::marker::PhantomData<T>,
+}
+
+impl<T: Plain> Aligned<T> {
+    /// `count` zeros.
+    pub fn zeros(count: usize) -> Self {
+        let lines = vec![Line([0; ALIGNMENT]); (count * size_of::<T>()).div_ceil(ALIGNMENT)];
+        Aligned { lines, count, element: std::marker::PhantomData }
+    }
+}
+
+impl<T: Plain> std::ops::Deref for Aligned<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        // SAFETY: the lines are initialised and cover `count` elements; every bit pattern is a valid `Plain`.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.count) }
+    }
+}
+
+impl<T: Plain> std::ops::DerefMut for Aligned<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as above, and the lines are ours alone.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.count) }
+    }
+}

@@ -30,6 +30,20 @@ impl<'a, T: Copy> SharedOutput<'a, T> {
         self.shape
     }
 
+    /// Strides in elements.
+    pub fn strides(&self) -> [isize; RANK] {
+        self.strides
+    }
+
+    /// The first element of a channel. Writing through it is for the caller to defend: inside the channel, and no element that
+    /// another thread writes or reads during the loop.
+    #[inline(always)]
+    pub fn channel(&self, image: usize, channel: usize) -> *mut T {
+        assert!(image < self.shape[0] && channel < self.shape[1]);
+        // SAFETY: the index is inside the shape, as no axis of an output in work is empty.
+        unsafe { self.pointer.offset(image as isize * self.strides[0] + channel as isize * self.strides[1]) }
+    }
+
     /// Writes `count` elements along the width, `step` apart, from `index` on.
     ///
     /// # Safety

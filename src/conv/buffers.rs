@@ -1,6 +1,6 @@
 //! The working memory of one thread's tasks.
 
-use super::plan::{Plan, extents};
+use super::plan::{Algorithm, Plan, extents};
 use crate::array::{Accumulator, Scratch};
 use crate::shape::{AxisPass, ConvShape};
 
@@ -14,22 +14,31 @@ pub(super) struct Sizes {
 }
 
 pub(super) struct Buffers<'a, T> {
+    /// Packed weights of the blocks of a task; empty where they are packed already.
     pub panel: &'a mut [T],
     pub patch: &'a mut [T],
     pub sums: &'a mut [T],
+    /// Offset of every tap in the patch.
     pub taps: &'a mut [u32],
+    /// Offset of every pixel (or vector of pixels) in the patch, in the output, in the residual.
     pub pixels: &'a mut [u32],
+    pub places: &'a mut [isize],
+    pub residual_places: &'a mut [isize],
 }
 
 impl Sizes {
-    pub fn of(shape: &ConvShape, largest: &[AxisPass; 3], plan: &Plan) -> Self {
+    /// For tasks of `blocks` blocks whose weights are not packed.
+    pub fn of(shape: &ConvShape, largest: &[AxisPass; 3], plan: &Plan, blocks: usize) -> Self {
         let taps = plan.chunk_len().min(shape.in_channels * largest.iter().map(|axis| axis.taps).product::<usize>());
         let [depth, height, width] = plan.tile;
-        let pixels = depth * height * width.next_multiple_of(plan.lanes);
+        let row = if plan.algorithm == Algorithm::Direct { width } else { width.div_ceil(plan.lanes) };
+        let pixels = depth * height * row;
+        let piece = if plan.algorithm == Algorithm::Direct { plan.piece } else { plan.piece / plan.lanes };
+        let sums = pixels.min(piece) * if plan.algorithm == Algorithm::Direct { 1 } else { plan.lanes };
         Sizes {
-            panel: taps * plan.block,
-            patch: plan.chunk_channels * extents(largest, plan.tile, plan.chunk_taps, plan.lanes),
-            sums: pixels * plan.block,
+            panel: taps * plan.block * blocks,
+            patch: plan.chunk_channels * extents(plan, largest, plan.tile, plan.chunk_taps),
+            sums: sums.next_multiple_of(plan.lanes) * plan.block,
             taps,
             pixels,
         }
@@ -37,7 +46,9 @@ impl Sizes {
 
     pub fn bytes<T>(&self) -> usize {
         let line = 64;
-        (self.panel + self.patch + self.sums) * size_of::<T>() + (self.taps + self.pixels) * size_of::<u32>() + 5 * line
+        let elements = self.panel + self.patch + self.sums;
+        let offsets = (self.taps + self.pixels) * size_of::<u32>() + 2 * self.pixels * size_of::<isize>();
+        elements * size_of::<T>() + offsets + 7 * line
     }
 
     pub fn cut<'a, T: Accumulator>(&self, scratch: &mut Scratch<'a>) -> Buffers<'a, T> {
@@ -47,6 +58,8 @@ impl Sizes {
             sums: scratch.cut(self.sums),
             taps: scratch.cut(self.taps),
             pixels: scratch.cut(self.pixels),
+            places: scratch.cut(self.pixels),
+            residual_places: scratch.cut(self.pixels),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Weights of one block of output channels in the order in which a kernel reads them.
 
+use super::plan::{Algorithm, Plan};
 use crate::array::{Element, View};
 use crate::shape::{AxisPass, ConvShape};
+use crate::simd::{Isa, Lanes, Operation, Simd, dispatch};
 
 /// Taps packed together, so that the lines of the panel being written stay in the L1 cache.
 const TAPS: usize = 16;
@@ -25,9 +27,15 @@ impl Chunk {
     pub fn len(&self) -> usize {
         self.channel_count() * self.tap_counts().iter().product::<usize>()
     }
+
+    /// Taps of the whole pass before this chunk: chunks cut the order of summation into consecutive runs.
+    pub fn first_tap(&self, pass: &[AxisPass; 3]) -> usize {
+        let [z, y, x] = self.taps.map(|(start, _)| start);
+        ((self.channels.0 * pass[0].taps + z) * pass[1].taps + y) * pass[2].taps + x
+    }
 }
 
-/// Output channels of one group that are computed together: `lanes` of them from `first` on.
+/// Output channels of one group that are computed together: from `first` on, in `lanes` of which the last may be unused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Block {
     pub group: usize,
@@ -35,9 +43,27 @@ pub(super) struct Block {
     pub lanes: usize,
 }
 
+impl Block {
+    /// The block that begins at output channel `first` of a group: as many vectors as its channels need.
+    pub fn new(shape: &ConvShape, plan: &Plan, group: usize, first: usize) -> Self {
+        let channels = plan.block.min(shape.out_channels - first);
+        let lanes = match plan.algorithm {
+            Algorithm::Direct => channels.next_multiple_of(plan.lanes),
+            Algorithm::Depthwise => channels,
+        };
+        Block { group, first, lanes }
+    }
+
+    /// Output channels that exist.
+    pub fn channels(&self, shape: &ConvShape) -> usize {
+        self.lanes.min(shape.out_channels - self.first)
+    }
+}
+
 /// `panel[tap][lane]`: for every tap of the chunk, in the kernel's order, the weights of the block; lanes beyond the last
 /// output channel are zero.
-pub(super) fn pack<E: Element>(
+pub(super) fn pack<E: Element<Accumulator: Lanes>>(
+    isa: Isa,
     shape: &ConvShape,
     pass: &[AxisPass; 3],
     weight: &View<'_, E>,
@@ -45,48 +71,117 @@ pub(super) fn pack<E: Element>(
     chunk: &Chunk,
     panel: &mut [E::Accumulator],
 ) {
-    let Block { group, first, lanes } = block;
+    let total = chunk.len();
+    let panel = &mut panel[..total * block.lanes];
     let strides = weight.strides();
     let (output_axis, input_axis) = if shape.transposed { (1, 0) } else { (0, 1) };
-    let group_offset = group * if shape.transposed { shape.in_channels } else { shape.out_channels };
-    let [depth, height, width] = chunk.tap_counts();
-    let per_channel = depth * height * width;
-    let total = chunk.len();
-    let used = lanes.min(shape.out_channels - first);
-    let kernel_step = |axis: usize| pass[axis].kernel_step * strides[2 + axis];
-    let kernel_start = |axis: usize| {
+    let group_offset = block.group * if shape.transposed { shape.in_channels } else { shape.out_channels };
+    let step = |axis: usize| pass[axis].kernel_step * strides[2 + axis];
+    let start = |axis: usize| {
         (pass[axis].kernel_start as isize + chunk.taps[axis].0 as isize * pass[axis].kernel_step) * strides[2 + axis]
     };
-    let start = group_offset as isize * strides[0]
-        + kernel_start(0)
-        + kernel_start(1)
-        + kernel_start(2)
+    let first = group_offset as isize * strides[0]
+        + (start(0) + start(1) + start(2))
         + chunk.channels.0 as isize * strides[input_axis]
-        + first as isize * strides[output_axis];
-    let mut offsets = [0isize; TAPS];
-    for tap in (0..total).step_by(TAPS) {
-        let count = TAPS.min(total - tap);
-        for (position, offset) in offsets[..count].iter_mut().enumerate() {
-            let (channel, rest) = ((tap + position) / per_channel, (tap + position) % per_channel);
-            let (z, y, x) = (rest / (height * width), rest / width % height, rest % width);
-            *offset = channel as isize * strides[input_axis]
-                + z as isize * kernel_step(0)
-                + y as isize * kernel_step(1)
-                + x as isize * kernel_step(2);
-        }
-        let rows = &mut panel[tap * lanes..(tap + count) * lanes];
-        for lane in 0..used {
-            let column = start + lane as isize * strides[output_axis];
-            for position in 0..count {
-                // SAFETY: group, channel, output channel and tap are inside the weight's shape, which the view promises.
-                let value = unsafe { *weight.pointer().offset(column + offsets[position]) };
-                rows[position * lanes + lane] = value.widen();
+        + block.first as isize * strides[output_axis];
+    let mut source = Source {
+        weight,
+        first,
+        lane: strides[output_axis],
+        lanes: block.channels(shape),
+        counts: [chunk.tap_counts()[0], chunk.tap_counts()[1], chunk.tap_counts()[2]],
+        steps: [strides[input_axis], step(0), step(1), step(2)],
+        all_lanes: block.lanes,
+        from: 0,
+        panel,
+    };
+    if E::IN_PLACE && source.taps_are_adjacent() {
+        source.from = dispatch(isa, Transpose { source: &mut source, total });
+    }
+    source.gather(total);
+}
+
+/// Where a chunk's weights lie.
+struct Source<'a, 'w, E: Element> {
+    weight: &'a View<'w, E>,
+    first: isize,
+    /// Distance of output channels.
+    lane: isize,
+    lanes: usize,
+    counts: [usize; 3],
+    /// Distance of input channels, and of taps along each axis.
+    steps: [isize; 4],
+    all_lanes: usize,
+    /// First tap that is not packed yet.
+    from: usize,
+    panel: &'a mut [E::Accumulator],
+}
+
+impl<E: Element> Source<'_, '_, E> {
+    /// All taps of an output channel lie side by side, in the kernel's order.
+    fn taps_are_adjacent(&self) -> bool {
+        let [depth, height, width] = self.counts;
+        let adjacent = [(width, 1), (height, width), (depth, height * width), (2, depth * height * width)];
+        adjacent.iter().zip(self.steps.iter().rev()).all(|(&(count, distance), &step)| count == 1 || step == distance as isize)
+    }
+
+    /// Tap by tap, from `self.from` on.
+    fn gather(&mut self, total: usize) {
+        let [depth, height, width] = self.counts;
+        let mut offsets = [0isize; TAPS];
+        for tap in (self.from..total).step_by(TAPS) {
+            let count = TAPS.min(total - tap);
+            for (position, offset) in offsets[..count].iter_mut().enumerate() {
+                let index = tap + position;
+                let (channel, rest) = (index / (depth * height * width), index % (depth * height * width));
+                let at = [channel, rest / (height * width), rest / width % height, rest % width];
+                *offset = at.iter().zip(self.steps).map(|(&at, step)| at as isize * step).sum();
+            }
+            let rows = &mut self.panel[tap * self.all_lanes..(tap + count) * self.all_lanes];
+            for lane in 0..self.lanes {
+                let column = self.first + lane as isize * self.lane;
+                for position in 0..count {
+                    // SAFETY: group, channel, output channel and tap are inside the weight's shape, which the view promises.
+                    let value = unsafe { *self.weight.pointer().offset(column + offsets[position]) };
+                    rows[position * self.all_lanes + lane] = value.widen();
+                }
+            }
+            if self.lanes < self.all_lanes {
+                for row in rows.chunks_exact_mut(self.all_lanes) {
+                    row[self.lanes..].fill(E::Accumulator::default());
+                }
             }
         }
-        if used < lanes {
-            for row in rows.chunks_exact_mut(lanes) {
-                row[used..].fill(E::Accumulator::default());
+    }
+}
+
+/// Whole square blocks of a source whose taps lie side by side; gives back how many taps are packed.
+struct Transpose<'s, 'a, 'w, E: Element> {
+    source: &'s mut Source<'a, 'w, E>,
+    total: usize,
+}
+
+impl<E: Element> Operation<E::Accumulator> for Transpose<'_, '_, '_, E> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<S: Simd<Scalar = E::Accumulator>>(self, simd: S) -> usize {
+        let Transpose { source, total } = self;
+        if source.lanes != source.all_lanes || !source.lanes.is_multiple_of(S::LANES) || source.lane < 0 {
+            return 0;
+        }
+        let whole = total / S::LANES * S::LANES;
+        for tap in (0..whole).step_by(S::LANES) {
+            for lane in (0..source.lanes).step_by(S::LANES) {
+                // SAFETY: the block's output channels and taps are inside the weight, whose elements are accumulators
+                // (`IN_PLACE`); the panel has `total` rows of `all_lanes`.
+                unsafe {
+                    let from = source.weight.pointer().offset(source.first + lane as isize * source.lane + tap as isize);
+                    let to = source.panel.as_mut_ptr().add(tap * source.all_lanes + lane);
+                    simd.transpose(from.cast(), source.lane as usize, to, source.all_lanes);
+                }
             }
         }
+        whole
     }
 }

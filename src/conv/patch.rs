@@ -3,9 +3,9 @@
 //! This is the only place that knows padding, layout and dtype of the input; kernels see a box of accumulators.
 
 use super::pack::Chunk;
-use super::plan::row_length;
 use crate::array::{Element, View};
-use crate::shape::{AxisPass, ConvShape};
+use crate::shape::{AxisPass, ConvShape, PaddingMode};
+use crate::simd::{Isa, Lanes, Operation, Simd, dispatch};
 
 /// A tile of the output of one pass.
 #[derive(Debug, Clone, Copy)]
@@ -16,14 +16,57 @@ pub(super) struct Tile {
     pub size: [usize; 3],
 }
 
+/// One axis of the box that a tile reads: as in the input, or without the gaps that no pixel reads, between taps (a large
+/// dilation) or between pixels (a stride larger than the kernel).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PatchAxis {
+    /// Elements along the axis.
+    pub length: usize,
+    /// Distance of neighbouring pixels.
+    pub pixel_step: usize,
+    /// Distance of neighbouring taps.
+    pub tap_step: usize,
+    /// `run` neighbours of the input are kept, `jump` apart.
+    run: usize,
+    jump: usize,
+}
+
+impl PatchAxis {
+    /// The axis of a tile of `outputs` pixels with `taps` taps.
+    pub fn new(pass: &AxisPass, outputs: usize, taps: usize) -> Self {
+        let length = pass.extent(outputs, taps);
+        let (pixels, reach) = (pass.extent(outputs, 1), pass.extent(1, taps));
+        let (pixel_step, tap_step) = (pass.input_step, pass.tap_step);
+        if outputs > 0 && taps > 1 && tap_step > pixels {
+            PatchAxis { length: taps.saturating_mul(pixels), pixel_step, tap_step: pixels, run: pixels, jump: tap_step }
+        } else if taps > 0 && outputs > 1 && pixel_step > reach {
+            PatchAxis { length: outputs.saturating_mul(reach), pixel_step: reach, tap_step, run: reach, jump: pixel_step }
+        } else {
+            PatchAxis { length, pixel_step, tap_step, run: length.max(1), jump: 1 }
+        }
+    }
+
+    /// The axis as it lies in the input.
+    fn natural(pass: &AxisPass, outputs: usize, taps: usize) -> Self {
+        let length = pass.extent(outputs, taps);
+        PatchAxis { length, pixel_step: pass.input_step, tap_step: pass.tap_step, run: length.max(1), jump: 1 }
+    }
+
+    /// Where an element lies in the input, counted from the first.
+    #[inline(always)]
+    fn source(&self, position: usize) -> usize {
+        position / self.run * self.jump + position % self.run
+    }
+}
+
 /// A box of input elements: where it starts and how far apart its elements are.
 #[derive(Clone, Copy)]
 pub(super) struct Patch<T> {
     pub pointer: *const T,
     channel: usize,
-    plane: usize,
-    row: usize,
-    column: usize,
+    axes: [PatchAxis; 3],
+    /// Distance of neighbours along each axis.
+    strides: [usize; 3],
     /// Columns congruent modulo this lie side by side, `phase` elements from the next residue (1 where not de-interleaved).
     interleave: usize,
     phase: usize,
@@ -32,27 +75,33 @@ pub(super) struct Patch<T> {
 impl<T> Patch<T> {
     /// Offset of the first column of pixel (z, y) of the tile.
     #[inline(always)]
-    pub fn pixel_row(&self, pass: &[AxisPass; 3], z: usize, y: usize) -> usize {
-        z * pass[0].input_step * self.plane + y * pass[1].input_step * self.row
+    pub fn pixel_row(&self, z: usize, y: usize) -> usize {
+        z * self.axes[0].pixel_step * self.strides[0] + y * self.axes[1].pixel_step * self.strides[1]
     }
 
     /// Distance of neighbouring pixels in a row.
     #[inline(always)]
-    pub fn pixel_step(&self, pass: &[AxisPass; 3]) -> usize {
-        if self.interleave > 1 { self.column } else { pass[2].input_step * self.column }
+    pub fn pixel_step(&self) -> usize {
+        if self.interleave > 1 { self.strides[2] } else { self.axes[2].pixel_step * self.strides[2] }
     }
 
     /// Writes the offset of every tap of the chunk, in the kernel's order.
-    pub fn tap_offsets(&self, pass: &[AxisPass; 3], chunk: &Chunk, offsets: &mut [u32]) {
+    pub fn tap_offsets(&self, chunk: &Chunk, offsets: &mut [u32]) {
         let [depth, height, width] = chunk.tap_counts();
         let mut position = 0;
         for channel in 0..chunk.channel_count() {
             for z in 0..depth {
                 for y in 0..height {
-                    let row = channel * self.channel + z * pass[0].tap_step * self.plane + y * pass[1].tap_step * self.row;
+                    let row = channel * self.channel
+                        + z * self.axes[0].tap_step * self.strides[0]
+                        + y * self.axes[1].tap_step * self.strides[1];
                     for x in 0..width {
-                        let column = x * pass[2].tap_step;
-                        let within = column % self.interleave * self.phase + column / self.interleave * self.column;
+                        let column = x * self.axes[2].tap_step;
+                        let within = if self.interleave > 1 {
+                            column % self.interleave * self.phase + column / self.interleave
+                        } else {
+                            column * self.strides[2]
+                        };
                         offsets[position] = (row + within) as u32;
                         position += 1;
                     }
@@ -60,14 +109,6 @@ impl<T> Patch<T> {
             }
         }
     }
-}
-
-/// How the columns of a staged row lie: as in the input, or with those of each residue modulo `interleave` side by side.
-#[derive(Clone, Copy)]
-struct Columns {
-    width: usize,
-    interleave: usize,
-    phase: usize,
 }
 
 /// What to bring in: one image, one group, one tile, one chunk of the taps.
@@ -83,13 +124,13 @@ pub(super) struct Request<'a> {
 }
 
 impl Request<'_> {
-    fn extent(&self, axis: usize) -> usize {
-        self.pass[axis].extent(self.tile.size[axis], self.chunk.tap_counts()[axis])
-    }
-
     fn origin(&self, axis: usize) -> isize {
         let pass = &self.pass[axis];
         pass.input_start + (self.tile.start[axis] * pass.input_step + self.chunk.taps[axis].0 * pass.tap_step) as isize
+    }
+
+    fn first_channel(&self) -> usize {
+        self.group * self.shape.in_channels + self.chunk.channels.0
     }
 
     /// The box inside the input itself, if kernels can read it there.
@@ -103,8 +144,10 @@ impl Request<'_> {
         }
         let mut first = self.image as isize * strides[0] + self.first_channel() as isize * strides[1];
         let mut reach = (self.chunk.channel_count() - 1) as isize * strides[1];
+        let taps = self.chunk.tap_counts();
+        let axes: [_; 3] = std::array::from_fn(|axis| PatchAxis::natural(&self.pass[axis], self.tile.size[axis], taps[axis]));
         for axis in 0..3 {
-            let (origin, extent) = (self.origin(axis), self.extent(axis));
+            let (origin, extent) = (self.origin(axis), axes[axis].length);
             if origin < 0 || origin as usize + extent > self.shape.input[axis] {
                 return None;
             }
@@ -121,60 +164,47 @@ impl Request<'_> {
         if reach > u32::MAX as isize / 2 {
             return None;
         }
-        let stride = |axis: usize| strides[axis] as usize;
         Some(Patch {
             // SAFETY: the first element of the box is inside the input.
             pointer: unsafe { input.pointer().offset(first) }.cast(),
-            channel: stride(1),
-            plane: stride(2),
-            row: stride(3),
-            column: stride(4),
+            channel: strides[1] as usize,
+            axes,
+            strides: std::array::from_fn(|axis| strides[2 + axis] as usize),
             interleave: 1,
             phase: 0,
         })
     }
 
     /// A copy of the box in `scratch`, widened, with the padding filled in.
-    pub fn staged<E: Element>(&self, input: &View<'_, E>, scratch: &mut [E::Accumulator]) -> Patch<E::Accumulator> {
-        let [depth, height, width] = [self.extent(0), self.extent(1), self.extent(2)];
-        let stride = self.pass[2].input_step;
-        let (row, columns) = match self.pixel_lanes {
-            Some(lanes) if stride.min(width) > 1 => {
-                let phase = width.div_ceil(stride) + lanes;
-                (
-                    row_length(&self.pass[2], self.tile.size[2], self.chunk.tap_counts()[2], lanes),
-                    Columns { width, interleave: stride.min(width), phase },
-                )
-            }
-            lanes => (width + lanes.unwrap_or(0), Columns { width, interleave: 1, phase: 0 }),
-        };
-        for channel in 0..self.chunk.channel_count() {
-            for z in 0..depth {
-                for y in 0..height {
-                    if !self.read_by_a_pixel(0, z) || !self.read_by_a_pixel(1, y) {
-                        continue;
-                    }
-                    let start = ((channel * depth + z) * height + y) * row;
-                    self.stage_row(input, channel, [z, y], columns, &mut scratch[start..start + row]);
-                }
-            }
+    pub fn staged<E: Element<Accumulator: Lanes>>(
+        &self,
+        isa: Isa,
+        input: &View<'_, E>,
+        scratch: &mut [E::Accumulator],
+    ) -> Patch<E::Accumulator> {
+        let taps = self.chunk.tap_counts();
+        let mut axes: [_; 3] = std::array::from_fn(|axis| PatchAxis::new(&self.pass[axis], self.tile.size[axis], taps[axis]));
+        let (mut row, mut interleave, mut phase) = (axes[2].length, 1, 0);
+        if let Some(lanes) = self.pixel_lanes {
+            axes[2] = PatchAxis::natural(&self.pass[2], self.tile.size[2], taps[2]);
+            interleave = self.pass[2].input_step.min(axes[2].length).max(1);
+            phase = axes[2].length.div_ceil(self.pass[2].input_step) + lanes;
+            row = row_length(&self.pass[2], self.tile.size[2], taps[2], lanes);
         }
-        Patch {
+        let [depth, height, _] = axes.map(|axis| axis.length);
+        let patch = Patch {
             pointer: scratch.as_ptr(),
             channel: depth * height * row,
-            plane: height * row,
-            row,
-            column: 1,
-            interleave: columns.interleave,
-            phase: columns.phase,
-        }
+            axes,
+            strides: [height * row, row, 1],
+            interleave,
+            phase,
+        };
+        dispatch(isa, Stage { request: self, input, patch: &patch, scratch });
+        patch
     }
 
-    fn first_channel(&self) -> usize {
-        self.group * self.shape.in_channels + self.chunk.channels.0
-    }
-
-    /// With dilation, or a stride larger than the kernel, whole rows of the box are read by no pixel.
+    /// Whether any pixel reads the elements at `position`: with dilation and stride some rows of the box may be read by none.
     fn read_by_a_pixel(&self, axis: usize, position: usize) -> bool {
         let pass = &self.pass[axis];
         (pass.tap_step == 1 && pass.input_step <= self.chunk.tap_counts()[axis])
@@ -184,59 +214,159 @@ impl Request<'_> {
                     .is_some_and(|rest| rest % pass.input_step == 0 && rest / pass.input_step < self.tile.size[axis])
             })
     }
+}
+
+/// Copies the box of a request, row by row.
+struct Stage<'a, E: Element> {
+    request: &'a Request<'a>,
+    input: &'a View<'a, E>,
+    patch: &'a Patch<E::Accumulator>,
+    scratch: &'a mut [E::Accumulator],
+}
+
+impl<E: Element> Operation<E::Accumulator> for Stage<'_, E> {
+    type Output = ();
 
     #[inline(always)]
-    fn stage_row<E: Element>(
+    fn run<S: Simd<Scalar = E::Accumulator>>(self, simd: S) {
+        let Stage { request, input, patch, scratch } = self;
+        let shape = request.shape;
+        let [depth, height, _] = patch.axes.map(|axis| axis.length);
+        let row = patch.strides[1];
+        let origins: [isize; 3] = std::array::from_fn(|axis| request.origin(axis));
+        for z in 0..depth {
+            let z_source = patch.axes[0].source(z);
+            let in_depth = shape.mode.source(origins[0] + z_source as isize, shape.input[0]);
+            for y in 0..height {
+                let y_source = patch.axes[1].source(y);
+                if !request.read_by_a_pixel(0, z_source) || !request.read_by_a_pixel(1, y_source) {
+                    continue;
+                }
+                let in_height = shape.mode.source(origins[1] + y_source as isize, shape.input[1]);
+                let source = in_depth.zip(in_height);
+                for channel in 0..request.chunk.channel_count() {
+                    let start = (channel * depth + z) * height * row + y * row;
+                    let target = &mut scratch[start..start + row];
+                    match source {
+                        None => target.fill(E::Accumulator::default()),
+                        Some((z, y)) => {
+                            let at = input.offset([request.image, request.first_channel() + channel, z, y, 0]);
+                            // SAFETY: the index is inside the input.
+                            let line = unsafe { input.pointer().offset(at) };
+                            let line = Line { line, stride: input.strides()[4], size: shape.input[2], mode: shape.mode };
+                            line.stage(simd, origins[2], patch, target);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One row of the input.
+#[derive(Clone, Copy)]
+struct Line<E> {
+    line: *const E,
+    stride: isize,
+    size: usize,
+    mode: PaddingMode,
+}
+
+impl<E: Element> Line<E> {
+    /// The element seen at `position`, which may lie in the padding.
+    #[inline(always)]
+    fn at(&self, position: isize) -> E::Accumulator {
+        match self.mode.source(position, self.size) {
+            // SAFETY: `source` gives positions inside the row.
+            Some(source) => unsafe { *self.line.offset(source as isize * self.stride) }.widen(),
+            None => E::Accumulator::default(),
+        }
+    }
+
+    /// Copies the columns from `origin` on that the patch keeps.
+    #[inline(always)]
+    fn stage<S: Simd<Scalar = E::Accumulator>>(
         &self,
-        input: &View<'_, E>,
-        channel: usize,
-        [z, y]: [usize; 2],
-        columns: Columns,
+        simd: S,
+        origin: isize,
+        patch: &Patch<E::Accumulator>,
         row: &mut [E::Accumulator],
     ) {
-        let mode = self.shape.mode;
-        let Columns { width, interleave, phase } = columns;
-        let place = |column: usize| if interleave > 1 { column % interleave * phase + column / interleave } else { column };
-        let depth = mode.source(self.origin(0) + z as isize, self.shape.input[0]);
-        let height = mode.source(self.origin(1) + y as isize, self.shape.input[1]);
-        let (Some(depth), Some(height)) = (depth, height) else {
-            row.fill(E::Accumulator::default());
-            return;
-        };
-        let (origin, size) = (self.origin(2), self.shape.input[2]);
-        let channel = self.first_channel() + channel;
-        // Columns [inner.0, inner.1) of the box are inside the input.
-        let begin = ((-origin).max(0) as usize).min(width);
-        let end = (size as isize - origin).clamp(begin as isize, width as isize) as usize;
-        let source_start = input.offset([self.image, channel, depth, height, 0]);
-        let stride = input.strides()[4];
-        for column in (0..begin).chain(end..width) {
-            row[place(column)] = match mode.source(origin + column as isize, size) {
-                // SAFETY: every index is inside the input's shape.
-                Some(source) => unsafe { *input.pointer().offset(source_start + source as isize * stride) }.widen(),
-                None => E::Accumulator::default(),
-            };
+        let axis = &patch.axes[2];
+        if patch.interleave > 1 {
+            for residue in 0..patch.interleave {
+                let count = (axis.length - residue).div_ceil(patch.interleave);
+                let target = &mut row[residue * patch.phase..residue * patch.phase + count];
+                self.every(origin + residue as isize, patch.interleave, target);
+            }
+        } else if axis.run == 1 {
+            self.every(origin, axis.jump, &mut row[..axis.length]);
+        } else {
+            for first in (0..axis.length).step_by(axis.run) {
+                self.neighbours(simd, origin + axis.source(first) as isize, &mut row[first..first + axis.run]);
+            }
+        }
+    }
+
+    /// Columns inside the row, of `count` from `origin` on, `step` apart.
+    #[inline(always)]
+    fn inside(&self, origin: isize, step: usize, count: usize) -> (usize, usize) {
+        let up_to = |position: isize| (position.max(0) as usize).div_ceil(step).min(count);
+        let begin = up_to(-origin);
+        (begin, up_to(self.size as isize - origin).max(begin))
+    }
+
+    #[inline(always)]
+    fn neighbours<S: Simd<Scalar = E::Accumulator>>(&self, simd: S, origin: isize, row: &mut [E::Accumulator]) {
+        let (begin, end) = self.inside(origin, 1, row.len());
+        for column in (0..begin).chain(end..row.len()) {
+            row[column] = self.at(origin + column as isize);
         }
         if begin == end {
             return;
         }
-        let inner = source_start + (origin + begin as isize) * stride;
-        if stride == 1 && interleave == 1 {
-            // SAFETY: these columns are inside the input and adjacent.
-            let source = unsafe { std::slice::from_raw_parts(input.pointer().offset(inner), end - begin) };
-            E::widen_run(source, &mut row[begin..end]);
+        if self.stride != 1 {
+            for column in begin..end {
+                row[column] = self.at(origin + column as isize);
+            }
             return;
         }
-        for residue in 0..interleave {
-            let first = begin + (residue + interleave - begin % interleave) % interleave;
-            let mut target = place(first);
-            let mut column = first;
-            while column < end {
-                // SAFETY: the column is inside the input.
-                row[target] = unsafe { *input.pointer().offset(inner + (column - begin) as isize * stride) }.widen();
-                target += 1;
-                column += interleave;
+        let count = end - begin;
+        // SAFETY: these columns are inside the row and adjacent; with `IN_PLACE` an element is its accumulator.
+        unsafe {
+            let from = self.line.offset(origin + begin as isize);
+            if !E::IN_PLACE {
+                E::widen_run(std::slice::from_raw_parts(from, count), &mut row[begin..end]);
+                return;
+            }
+            let (from, to) = (from.cast::<E::Accumulator>(), row[begin..end].as_mut_ptr());
+            let mut done = 0;
+            while done + S::LANES <= count {
+                simd.store(to.add(done), simd.load(from.add(done)));
+                done += S::LANES;
+            }
+            if done < count {
+                simd.store_some(to.add(done), simd.load_some(from.add(done), count - done), count - done);
             }
         }
     }
+
+    #[inline(always)]
+    fn every(&self, origin: isize, step: usize, row: &mut [E::Accumulator]) {
+        let (begin, end) = self.inside(origin, step, row.len());
+        for column in (0..begin).chain(end..row.len()) {
+            row[column] = self.at(origin + (column * step) as isize);
+        }
+        for column in begin..end {
+            // SAFETY: the column is inside the row.
+            row[column] = unsafe { *self.line.offset((origin + (column * step) as isize) * self.stride) }.widen();
+        }
+    }
+}
+
+/// Elements of one row of a patch whose pixels lie in vectors: for each residue of the stride, its columns and the overrun of
+/// the last vector.
+pub(super) fn row_length(axis: &AxisPass, outputs: usize, taps: usize, lanes: usize) -> usize {
+    let phase = axis.extent(outputs, taps).div_ceil(axis.input_step).saturating_add(lanes);
+    phase.saturating_mul(axis.input_step.min(axis.extent(outputs, taps).max(1)))
 }

@@ -1,27 +1,30 @@
 //! Which kernel and which tiles: a pure function of the shape and the instruction set, never of batch or threads.
 
+use super::patch::{PatchAxis, row_length};
 use crate::array::SCRATCH_BYTES;
 use crate::shape::{AxisPass, ConvShape};
 
-/// Elements of the input patch that a tile should not exceed: it is read once a block of output channels from the L2 cache.
-const PATCH_BYTES: usize = 512 << 10;
-/// Weights of one block of output channels, packed.
-const PANEL_BYTES: usize = 4 << 20;
-/// Pixels of a tile whose output channels lie in the vectors: enough to hide its overhead, few enough for the L1 cache.
-const DIRECT_PIXELS: usize = 96;
-/// Pixels of a tile whose pixels lie in the vectors.
+/// Bytes of the input that a tile reads: every block of output channels reads them again, from the L2 cache.
+const PATCH_BYTES: usize = 384 << 10;
+/// Packed weights of the blocks of one task, where they are packed within the call.
+pub(super) const PANEL_BYTES: usize = 4 << 20;
+/// Pixels of a tile whose output channels lie in the vectors: enough to hide what bringing in the input costs.
+const DIRECT_PIXELS: usize = 256;
+/// Of them, those multiplied before their sums are written: a multiple of all lanes, few enough for the L1 cache.
+const DIRECT_PIECE: usize = 96;
+/// Below this many pixels a tile is not cut to make room for more input channels.
+const LEAST_PIXELS: usize = 24;
+/// Pixels of a tile whose pixels lie in the vectors, and of a piece of it.
 const DEPTHWISE_PIXELS: usize = 4096;
+const DEPTHWISE_PIECE: usize = 1024;
 /// Output channels computed at once where pixels lie in the vectors.
 pub(super) const DEPTHWISE_CHANNELS: usize = 4;
 
 /// What lies in a vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
-    /// Output channels, `vectors` of them; one input element is broadcast to all.
-    Direct {
-        /// Vectors of output channels, 1 or 2.
-        vectors: usize,
-    },
+    /// Output channels, one or two vectors of them; one input element is broadcast to all.
+    Direct,
     /// Neighbouring output pixels of a row; one weight is broadcast to all.
     Depthwise,
 }
@@ -37,6 +40,8 @@ pub struct Plan {
     pub block: usize,
     /// Output sizes of a tile.
     pub tile: [usize; 3],
+    /// Pixels multiplied before their sums are written.
+    pub piece: usize,
     /// Input channels staged at once (1 where one channel alone is too large).
     pub chunk_channels: usize,
     /// Taps staged at once along each axis; less than all only where one channel is too large.
@@ -50,23 +55,66 @@ impl Plan {
     }
 }
 
-/// Plans one pass of `shape` for vectors of `lanes` elements of `size` bytes.
-pub fn plan(shape: &ConvShape, pass: &[AxisPass; 3], lanes: usize, size: usize) -> Plan {
-    let width = pass[2].outputs;
+/// What lies in the vectors, and the output channels of a block.
+fn algorithm(shape: &ConvShape, width: usize, lanes: usize) -> (Algorithm, usize) {
     let filled = |count: usize| count as f64 / (count.div_ceil(lanes).max(1) * lanes) as f64;
     let per_vector = filled(shape.out_channels);
     // Pixel vectors also win where both are full enough but there are too few channels to reuse an input element.
     let few_channels = shape.out_channels <= DEPTHWISE_CHANNELS || per_vector < 0.5 * filled(width);
-    let algorithm = if few_channels && filled(width) * 1.5 > per_vector {
-        Algorithm::Depthwise
+    if few_channels && filled(width) * 1.5 > per_vector {
+        (Algorithm::Depthwise, DEPTHWISE_CHANNELS.min(shape.out_channels.max(1)))
     } else {
-        Algorithm::Direct { vectors: if shape.out_channels > lanes { 2 } else { 1 } }
-    };
-    let (block, pixels) = match algorithm {
-        Algorithm::Direct { vectors } => (vectors * lanes, DIRECT_PIXELS),
-        Algorithm::Depthwise => (DEPTHWISE_CHANNELS.min(shape.out_channels.max(1)), DEPTHWISE_PIXELS),
-    };
+        (Algorithm::Direct, if shape.out_channels > lanes { 2 * lanes } else { lanes })
+    }
+}
+
+/// Plans one pass of `shape` for vectors of `lanes` elements of `size` bytes.
+pub fn plan(shape: &ConvShape, pass: &[AxisPass; 3], lanes: usize, size: usize) -> Plan {
+    let (algorithm, block) = algorithm(shape, pass[2].outputs, lanes);
+    let pixels = if algorithm == Algorithm::Direct { DIRECT_PIXELS } else { DEPTHWISE_PIXELS };
+    let piece = if algorithm == Algorithm::Direct { DIRECT_PIECE } else { DEPTHWISE_PIECE };
     let patch = PATCH_BYTES / size;
+    let mut plan = Plan { algorithm, lanes, block, tile: split(pass, pixels), piece, chunk_channels: 1, chunk_taps: [1; 3] };
+    let taps = pass.map(|axis| axis.taps);
+    // A tile is made smaller until all its input channels fit, or there is little left of it.
+    let whole = |plan: &Plan, tile| extents(plan, pass, tile, taps).saturating_mul(shape.in_channels);
+    let mut left = pixels;
+    while left / 2 >= LEAST_PIXELS && whole(&plan, plan.tile) > patch {
+        left /= 2;
+        plan.tile = split(pass, left);
+    }
+    if whole(&plan, plan.tile) > patch {
+        // Sums of one piece are kept from chunk to chunk.
+        plan.tile = split(pass, piece);
+    }
+    // And further until one channel of it, with one tap, can be staged.
+    for axis in 0..3 {
+        while plan.tile[axis] > 1 && extents(&plan, pass, plan.tile, [1; 3]) > patch {
+            plan.tile[axis] = plan.tile[axis].div_ceil(2);
+        }
+    }
+    let most_taps = PANEL_BYTES / size / block;
+    for axis in (0..3).rev() {
+        while plan.chunk_taps[axis] < taps[axis] {
+            let mut more = plan.chunk_taps;
+            more[axis] = (more[axis] * 2).min(taps[axis]);
+            if extents(&plan, pass, plan.tile, more) > patch || more.iter().product::<usize>() > most_taps {
+                break;
+            }
+            plan.chunk_taps = more;
+        }
+        if plan.chunk_taps[axis] < taps[axis] {
+            return plan;
+        }
+    }
+    let channel = extents(&plan, pass, plan.tile, plan.chunk_taps).max(1);
+    let per_channel = plan.chunk_taps.iter().product::<usize>().max(1);
+    plan.chunk_channels = shape.in_channels.min(patch / channel).min(most_taps / per_channel).max(1);
+    plan
+}
+
+/// Sizes of about `pixels` outputs: whole rows if possible, and all tiles about as large.
+fn split(pass: &[AxisPass; 3], pixels: usize) -> [usize; 3] {
     let mut tile = [1; 3];
     let mut left = pixels;
     for axis in (0..3).rev() {
@@ -74,52 +122,17 @@ pub fn plan(shape: &ConvShape, pass: &[AxisPass; 3], lanes: usize, size: usize) 
         tile[axis] = pass[axis].outputs.div_ceil(parts).max(1);
         left = (left / tile[axis]).max(1);
     }
-    // A tile is made smaller until one channel of it, with one tap, can be staged.
-    for axis in 0..3 {
-        while tile[axis] > 1 && extents(pass, tile, [1; 3], lanes) > patch {
-            tile[axis] = tile[axis].div_ceil(2);
-        }
-    }
-    // Depthwise tiles hold few channels: they shrink further until a whole channel fits, since a second staging costs more.
-    if algorithm == Algorithm::Depthwise {
-        for axis in 0..2 {
-            let taps = [pass[0].taps, pass[1].taps, pass[2].taps];
-            while tile[axis] > 1 && extents(pass, tile, taps, lanes) > patch / 4 {
-                tile[axis] = tile[axis].div_ceil(2);
-            }
-        }
-    }
-    let mut plan = Plan { algorithm, lanes, block, tile, chunk_channels: 1, chunk_taps: [1; 3] };
-    let most_taps = PANEL_BYTES / size / block;
-    for axis in (0..3).rev() {
-        while plan.chunk_taps[axis] < pass[axis].taps {
-            let mut taps = plan.chunk_taps;
-            taps[axis] = (taps[axis] * 2).min(pass[axis].taps);
-            if extents(pass, tile, taps, lanes) > patch || taps.iter().product::<usize>() > most_taps {
-                break;
-            }
-            plan.chunk_taps = taps;
-        }
-        if plan.chunk_taps[axis] < pass[axis].taps {
-            return plan;
-        }
-    }
-    let taps: usize = plan.chunk_taps.iter().product();
-    let channel = extents(pass, tile, plan.chunk_taps, lanes).max(1);
-    plan.chunk_channels = shape.in_channels.min(patch / channel).min(most_taps / taps.max(1)).max(1);
-    plan
+    tile
 }
 
 /// Elements of one channel of the patch, with room for de-interleaved and overrun rows.
-pub(super) fn extents(pass: &[AxisPass; 3], tile: [usize; 3], taps: [usize; 3], lanes: usize) -> usize {
-    let rows = pass[0].extent(tile[0], taps[0]).saturating_mul(pass[1].extent(tile[1], taps[1]));
-    rows.saturating_mul(row_length(&pass[2], tile[2], taps[2], lanes))
+pub(super) fn extents(plan: &Plan, pass: &[AxisPass; 3], tile: [usize; 3], taps: [usize; 3]) -> usize {
+    let length = |axis: usize| PatchAxis::new(&pass[axis], tile[axis], taps[axis]).length;
+    let width = match plan.algorithm {
+        Algorithm::Direct => length(2),
+        Algorithm::Depthwise => row_length(&pass[2], tile[2], taps[2], plan.lanes),
+    };
+    length(0).saturating_mul(length(1)).saturating_mul(width)
 }
 
-/// Elements of one row of the patch: for each residue of the stride, its columns and the overrun of the last vector.
-pub(super) fn row_length(axis: &AxisPass, outputs: usize, taps: usize, lanes: usize) -> usize {
-    let phase = axis.extent(outputs, taps).div_ceil(axis.input_step).saturating_add(lanes);
-    phase.saturating_mul(axis.input_step.min(axis.extent(outputs, taps).max(1)))
-}
-
-const _: () = assert!(PATCH_BYTES + PANEL_BYTES < SCRATCH_BYTES / 2 + (1 << 20));
+const _: () = assert!(PATCH_BYTES + PANEL_BYTES < SCRATCH_BYTES * 3 / 4);

@@ -1,17 +1,22 @@
-//! Walks every (pass, group, block of output channels, image, tile): pack, stage, multiply, write.
+//! Walks every (pass, group, split of the output channels, image, tile): stage, multiply, write.
 
 use std::ops::Range;
 
-use super::buffers::{Buffers, Sizes};
+use super::buffers::Buffers;
+use super::chunks::Chunks;
 use super::depthwise::PixelVectors;
 use super::direct::Pixels;
+use super::epilogue::Epilogue;
 use super::pack::{Block, Chunk, pack};
+use super::passes::{Passes, all_finite};
 use super::patch::{Patch, Request, Tile};
-use super::plan::{Algorithm, Plan, plan};
-use crate::array::{Accumulator, Element, SharedOutput, View, ViewMut, with_scratch};
+use super::plan::{Algorithm, Plan};
+use super::weights::Weights;
+use super::write::{Layout, Places, Write};
+use crate::array::{Element, SharedOutput, View, ViewMut, contiguous_strides, with_scratch};
 use crate::error::Error;
 use crate::parallel::{Progress, for_each_chunk};
-use crate::shape::{AxisPass, ConvShape};
+use crate::shape::{AxisPass, ConvShape, RANK};
 use crate::simd::{Isa, Lanes, Simd, dispatch};
 
 /// The arrays of one convolution.
@@ -24,80 +29,8 @@ pub struct Operands<'a, E> {
     pub bias: Option<View<'a, E>>,
 }
 
-/// All passes of a convolution. They share one plan, made for the largest, and are counted rather than listed: a transposed
-/// convolution has a pass for every combination of its axes' phases.
-struct Passes<'a> {
-    shape: &'a ConvShape,
-    /// Along each axis the passes without taps outside the input, where such taps must not take part.
-    bare: Option<[Vec<AxisPass>; 3]>,
-    counts: [usize; 3],
-    plan: Plan,
-    /// Tiles of the largest pass; a smaller one may have no output in the last.
-    tiles: [usize; 3],
-    blocks: usize,
-    tasks_per_pass: usize,
-    buffers: Sizes,
-}
-
-impl<'a> Passes<'a> {
-    /// With `bare`, no tap outside the input takes part, not even as a zero.
-    fn new(shape: &'a ConvShape, lanes: usize, size: usize, bare: bool) -> Self {
-        let whole = |axis: usize| (0..shape.passes(axis)).map(move |pass| shape.axis_pass(axis, pass));
-        let bare: Option<[Vec<AxisPass>; 3]> = bare
-            .then(|| std::array::from_fn(|axis| whole(axis).flat_map(|pass| pass.without_padding(shape.input[axis])).collect()));
-        let largest = std::array::from_fn(|axis| match &bare {
-            Some(lists) => largest(lists[axis].iter().copied()),
-            None => largest(whole(axis)),
-        });
-        let counts = std::array::from_fn(|axis| bare.as_ref().map_or(shape.passes(axis), |lists| lists[axis].len()));
-        let plan = plan(shape, &largest, lanes, size);
-        let tiles: [usize; 3] = std::array::from_fn(|axis| largest[axis].outputs.div_ceil(plan.tile[axis]));
-        let blocks = shape.out_channels.div_ceil(plan.block);
-        let tasks_per_pass = shape.groups * blocks * shape.batch * tiles.iter().product::<usize>();
-        let buffers = Sizes::of(shape, &largest, &plan);
-        Passes { shape, bare, counts, plan, tiles, blocks, tasks_per_pass, buffers }
-    }
-
-    fn count(&self) -> usize {
-        self.counts.iter().product()
-    }
-
-    fn pass(&self, index: usize) -> [AxisPass; 3] {
-        let [_, heights, widths] = self.counts;
-        let at = [index / (heights * widths), index / widths % heights, index % widths];
-        std::array::from_fn(|axis| match &self.bare {
-            Some(lists) => lists[axis][at[axis]],
-            None => self.shape.axis_pass(axis, at[axis]),
-        })
-    }
-}
-
-/// A pass with the most outputs and the most taps of `passes`.
-fn largest(passes: impl Iterator<Item = AxisPass>) -> AxisPass {
-    passes.fold(AxisPass::plain(0, 0, 1, 1, 0), |largest, pass| AxisPass {
-        outputs: pass.outputs.max(largest.outputs),
-        taps: pass.taps.max(largest.taps),
-        ..pass
-    })
-}
-
-/// One block of output channels of one tile of one image.
-struct Task {
-    image: usize,
-    block: Block,
-    tile: Tile,
-}
-
-struct Job<'a, E: Element> {
-    isa: Isa,
-    shape: &'a ConvShape,
-    operands: &'a Operands<'a, E>,
-    output: SharedOutput<'a, E>,
-    passes: &'a Passes<'a>,
-}
-
 /// Lanes of the token that `isa` uses for `T`.
-fn lanes<T: Lanes>(isa: Isa) -> usize {
+pub(super) fn lanes<T: Lanes>(isa: Isa) -> usize {
     match isa {
         Isa::Portable => <T::Portable as Simd>::LANES,
         Isa::Avx2 => <T::Avx2 as Simd>::LANES,
@@ -112,18 +45,30 @@ pub fn run<E: Element<Accumulator: Lanes>>(
     operands: &Operands<'_, E>,
     output: &mut ViewMut<'_, E>,
 ) -> Result<(), Error> {
-    assert_eq!(output.shape(), shape.output_shape());
-    assert_eq!(operands.input.shape()[2..], shape.input);
     assert_eq!(operands.weight.shape()[2..], shape.kernel);
+    // A transposed convolution has no padding that a tap could read: zero times an infinite weight must not become NaN.
+    let bare = shape.transposed && !all_finite(&operands.weight);
+    let passes = Passes::new(shape, lanes::<E::Accumulator>(isa), size_of::<E::Accumulator>(), bare, false);
+    compute(isa, &passes, &operands.input, Weights::Given(operands.weight), &Epilogue::bias(operands.bias), output)
+}
+
+/// One direct convolution, with its passes cut into tasks.
+pub(super) fn compute<E: Element<Accumulator: Lanes>>(
+    isa: Isa,
+    passes: &Passes<'_>,
+    input: &View<'_, E>,
+    weights: Weights<'_, E>,
+    epilogue: &Epilogue<'_, E>,
+    output: &mut ViewMut<'_, E>,
+) -> Result<(), Error> {
+    let shape = passes.shape;
+    assert_eq!(output.shape(), shape.output_shape());
+    assert_eq!(input.shape()[2..], shape.input);
     if shape.output_shape().contains(&0) {
         return Ok(());
     }
-    let lanes = lanes::<E::Accumulator>(isa);
-    // A transposed convolution has no padding that a tap could read: zero times an infinite weight must not become NaN.
-    let bare = shape.transposed && !all_finite(&operands.weight);
-    let passes = Passes::new(shape, lanes, size_of::<E::Accumulator>(), bare);
     let tasks = passes.count() * passes.tasks_per_pass;
-    let job = Job { isa, shape, operands, output: SharedOutput::new(output), passes: &passes };
+    let job = Job { isa, shape, input, weights, epilogue, output: SharedOutput::new(output), passes };
     if shape.has_gaps() {
         job.write_gaps()?;
     }
@@ -136,12 +81,24 @@ pub fn run<E: Element<Accumulator: Lanes>>(
     for_each_chunk(tasks, work, |range, progress| job.tasks(range, progress))
 }
 
-fn all_finite<E: Element>(array: &View<'_, E>) -> bool {
-    let [a, b, c, d, count] = array.shape();
-    (0..a * b * c * d).all(|row| {
-        let run = array.run([row / (b * c * d), row / (c * d) % b, row / d % c, row % d, 0], count);
-        (0..count).all(|position| run.at(position).widen().is_finite())
-    })
+struct Job<'a, E: Element> {
+    isa: Isa,
+    shape: &'a ConvShape,
+    input: &'a View<'a, E>,
+    weights: Weights<'a, E>,
+    epilogue: &'a Epilogue<'a, E>,
+    output: SharedOutput<'a, E>,
+    passes: &'a Passes<'a>,
+}
+
+/// Some blocks of output channels of one tile of one image.
+struct Task {
+    pass: usize,
+    group: usize,
+    /// First output channels of the blocks.
+    firsts: Range<usize>,
+    image: usize,
+    tile: Tile,
 }
 
 impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
@@ -151,37 +108,26 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
             let mut work = self.passes.buffers.cut(scratch);
             let mut start = tasks.start;
             while start < tasks.end {
-                let index = start / per_pass;
-                let end = tasks.end.min((index + 1) * per_pass);
-                let first = index * per_pass;
-                self.pass_tasks(&self.passes.pass(index), start - first..end - first, &mut work, progress);
+                let pass = start / per_pass;
+                let end = tasks.end.min((pass + 1) * per_pass);
+                self.pass_tasks(pass, start % per_pass..end - pass * per_pass, &mut work, progress);
                 start = end;
             }
         });
     }
 
-    fn pass_tasks(
-        &self,
-        axes: &[AxisPass; 3],
-        tasks: Range<usize>,
-        work: &mut Buffers<'_, E::Accumulator>,
-        progress: &Progress<'_>,
-    ) {
-        let Passes { plan, tiles: counts, blocks, .. } = self.passes;
+    fn pass_tasks(&self, pass: usize, tasks: Range<usize>, work: &mut Buffers<'_, E::Accumulator>, progress: &Progress<'_>) {
+        let Passes { plan, tiles: counts, splits, blocks_per_split, .. } = self.passes;
+        let axes = self.passes.pass(pass);
         let tiles: usize = counts.iter().product();
-        // The block whose first chunk of weights lies in the panel; valid for the next tile if it is the only chunk.
+        let channels = plan.block * blocks_per_split;
+        // The first channels of the blocks whose only chunk of weights lies in the panel.
         let mut packed = None;
         for task in tasks {
-            if progress.cancelled() {
-                return;
-            }
-            let (block, rest) = (task / (tiles * self.shape.batch), task % (tiles * self.shape.batch));
+            let (split, rest) = (task / (tiles * self.shape.batch), task % (tiles * self.shape.batch));
             let (image, index) = (rest / tiles, rest % tiles);
-            let (group, first) = (block / blocks, block % blocks * plan.block);
-            let lanes = match plan.algorithm {
-                Algorithm::Direct { .. } => plan.block,
-                Algorithm::Depthwise => plan.block.min(self.shape.out_channels - first),
-            };
+            let (group, split) = (split / splits, split % splits);
+            let firsts = split * channels..((split + 1) * channels).min(self.shape.out_channels);
             let at = [index / (counts[1] * counts[2]), index / counts[2] % counts[1], index % counts[2]];
             let start: [usize; 3] = std::array::from_fn(|axis| at[axis] * plan.tile[axis]);
             let size: [usize; 3] =
@@ -189,8 +135,11 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
             if size.contains(&0) {
                 continue;
             }
-            let task = Task { image, block: Block { group, first, lanes }, tile: Tile { start, size } };
-            self.task(axes, &task, work, &mut packed, progress);
+            let task = Task { pass, group, firsts, image, tile: Tile { start, size } };
+            self.task(&axes, &task, work, &mut packed, progress);
+            if progress.cancelled() {
+                return;
+            }
         }
     }
 
@@ -199,176 +148,186 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         axes: &[AxisPass; 3],
         task: &Task,
         work: &mut Buffers<'_, E::Accumulator>,
-        packed: &mut Option<Block>,
+        packed: &mut Option<(usize, usize)>,
         progress: &Progress<'_>,
     ) {
         let (shape, plan) = (self.shape, &self.passes.plan);
-        let Task { image, block, tile } = *task;
         let chunks = Chunks::of(shape, axes, plan);
-        let only_chunk = chunks.number() == 1;
-        let mut fresh = true;
-        for chunk in chunks {
-            if progress.cancelled() {
-                return;
-            }
-            if !only_chunk || *packed != Some(block) {
-                pack(shape, axes, &self.operands.weight, block, &chunk, work.panel);
-                *packed = Some(block);
-            }
-            let pixel_lanes = (plan.algorithm == Algorithm::Depthwise).then_some(plan.lanes);
-            let request = Request { shape, pass: axes, tile, chunk, image, group: block.group, pixel_lanes };
-            let input = &self.operands.input;
-            let patch = request.in_place(input).unwrap_or_else(|| request.staged(input, work.patch));
-            let taps = &mut work.taps[..chunk.len()];
-            patch.tap_offsets(axes, &chunk, taps);
-            let pixels = pixel_offsets(axes, plan, &tile, &patch, work.pixels);
-            let panel = &*work.panel;
-            match plan.algorithm {
-                Algorithm::Direct { vectors } => {
-                    dispatch(self.isa, Pixels { patch: patch.pointer, pixels, taps, panel, sums: work.sums, vectors, fresh })
-                }
-                Algorithm::Depthwise => dispatch(
-                    self.isa,
-                    PixelVectors {
-                        patch: patch.pointer,
-                        vectors: pixels,
-                        taps,
-                        panel,
-                        sums: work.sums,
-                        channels: block.lanes,
-                        fresh,
-                    },
-                ),
-            }
-            fresh = false;
+        let entries = self.places(axes, &task.tile, self.output.strides(), work.places);
+        if let Some(residual) = &self.epilogue.residual {
+            self.places(axes, &task.tile, residual.strides(), work.residual_places);
         }
-        self.write(axes, task, work.sums);
+        let piece = if plan.algorithm == Algorithm::Direct { plan.piece } else { plan.piece / plan.lanes };
+        let fresh_panel = *packed != Some((task.group, task.firsts.start));
+        let mut staged = None;
+        for (index, first) in task.firsts.clone().step_by(plan.block).enumerate() {
+            let block = Block::new(shape, plan, task.group, first);
+            for start in (0..entries).step_by(piece) {
+                let range = start..entries.min(start + piece);
+                for number in 0..chunks.number() {
+                    if progress.cancelled() {
+                        return;
+                    }
+                    let chunk = chunks.get(number);
+                    let patch = match staged {
+                        Some((staged, patch)) if staged == number => patch,
+                        _ => self.bring_in(axes, task, chunk, work),
+                    };
+                    staged = Some((number, patch));
+                    let panel = match self.weights {
+                        Weights::Packed(packed) => packed.panel(shape, task.pass, axes, block, &chunk),
+                        Weights::Given(weight) => {
+                            let only = chunks.number() == 1;
+                            let at = if only { index * plan.block * chunk.len() } else { 0 };
+                            let panel = &mut work.panel[at..at + chunk.len() * block.lanes];
+                            if !only || (fresh_panel && start == 0) {
+                                pack(self.isa, shape, axes, &weight, block, &chunk, panel);
+                            }
+                            panel
+                        }
+                    };
+                    let (pixels, taps) = (&work.pixels[range.clone()], &work.taps[..chunk.len()]);
+                    self.multiply(&patch, pixels, taps, panel, block, number == 0, work.sums);
+                }
+                self.write(axes, task, block, range, work);
+            }
+        }
+        *packed = (chunks.number() == 1).then_some((task.group, task.firsts.start));
     }
 
-    /// Writes what outputs are that no tap reaches, to all: zero plus bias.
+    /// The input of a chunk, in place or staged, with the offsets of its pixels and taps.
+    fn bring_in(
+        &self,
+        axes: &[AxisPass; 3],
+        task: &Task,
+        chunk: Chunk,
+        work: &mut Buffers<'_, E::Accumulator>,
+    ) -> Patch<E::Accumulator> {
+        let plan = &self.passes.plan;
+        let pixel_lanes = (plan.algorithm == Algorithm::Depthwise).then_some(plan.lanes);
+        let Task { tile, image, group, .. } = *task;
+        let request = Request { shape: self.shape, pass: axes, tile, chunk, image, group, pixel_lanes };
+        let patch = request.in_place(self.input).unwrap_or_else(|| request.staged(self.isa, self.input, work.patch));
+        patch.tap_offsets(&chunk, work.taps);
+        let (step, mut count) = (patch.pixel_step(), 0);
+        for z in 0..tile.size[0] {
+            for y in 0..tile.size[1] {
+                let row = patch.pixel_row(z, y);
+                for x in (0..tile.size[2]).step_by(pixel_lanes.unwrap_or(1)) {
+                    work.pixels[count] = (row + x * step) as u32;
+                    count += 1;
+                }
+            }
+        }
+        patch
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn multiply(
+        &self,
+        patch: &Patch<E::Accumulator>,
+        pixels: &[u32],
+        taps: &[u32],
+        panel: &[E::Accumulator],
+        block: Block,
+        fresh: bool,
+        sums: &mut [E::Accumulator],
+    ) {
+        let Plan { algorithm, lanes, .. } = self.passes.plan;
+        let patch = patch.pointer;
+        match algorithm {
+            Algorithm::Direct => {
+                dispatch(self.isa, Pixels { patch, pixels, taps, panel, sums, vectors: block.lanes / lanes, fresh })
+            }
+            Algorithm::Depthwise => {
+                dispatch(self.isa, PixelVectors { patch, vectors: pixels, taps, panel, sums, channels: block.lanes, fresh })
+            }
+        }
+    }
+
+    /// Offsets of the pixels of a tile, or of the first pixel of every vector of them, in an array of the output's shape,
+    /// counted from the first element of a channel.
+    fn places(&self, axes: &[AxisPass; 3], tile: &Tile, strides: [isize; RANK], places: &mut [isize]) -> usize {
+        let plan = &self.passes.plan;
+        let lanes = if plan.algorithm == Algorithm::Direct { 1 } else { plan.lanes };
+        let at = |axis: usize, offset: usize| {
+            (axes[axis].output_start + (tile.start[axis] + offset) * axes[axis].output_step) as isize * strides[2 + axis]
+        };
+        let mut count = 0;
+        for z in 0..tile.size[0] {
+            for y in 0..tile.size[1] {
+                let row = at(0, z) + at(1, y);
+                for x in (0..tile.size[2]).step_by(lanes) {
+                    places[count] = row + at(2, x);
+                    count += 1;
+                }
+            }
+        }
+        count
+    }
+
+    /// Writes the block's sums of a range of the tile's pixels.
+    fn write(
+        &self,
+        axes: &[AxisPass; 3],
+        task: &Task,
+        block: Block,
+        range: Range<usize>,
+        work: &mut Buffers<'_, E::Accumulator>,
+    ) {
+        let (shape, plan) = (self.shape, &self.passes.plan);
+        let strides = self.output.strides();
+        let layout = match plan.algorithm {
+            Algorithm::Direct => {
+                let rising = strides[2..] == contiguous_strides(shape.output_shape())[2..];
+                Layout::Pixels { lanes: block.lanes, rising }
+            }
+            Algorithm::Depthwise => {
+                let width = task.tile.size[2];
+                let per_row = width.div_ceil(plan.lanes);
+                let step = |strides: [isize; RANK]| axes[2].output_step as isize * strides[4];
+                let residual_step = self.epilogue.residual.as_ref().map_or(0, |residual| step(residual.strides()));
+                let tail = width - (per_row - 1) * plan.lanes;
+                Layout::Vectors { per_row, first: range.start, tail, step: step(strides), residual_step }
+            }
+        };
+        let residual = if self.epilogue.residual.is_some() { &work.residual_places[range.clone()] } else { &[] };
+        dispatch(
+            self.isa,
+            Write {
+                output: &self.output,
+                epilogue: self.epilogue,
+                image: task.image,
+                channel: block.group * shape.out_channels + block.first,
+                channels: block.channels(shape),
+                places: Places { output: &work.places[range], residual },
+                sums: work.sums,
+                layout,
+            },
+        );
+    }
+
+    /// Writes what outputs are that no tap reaches, to all: zero, bias and the rest of the epilogue.
     fn write_gaps(&self) -> Result<(), Error> {
         let [batch, channels, depth, height, width] = self.shape.output_shape();
         for_each_chunk(batch * channels * depth, height * width, |planes, progress| {
             for plane in planes {
-                if progress.cancelled() {
-                    return;
-                }
                 let (image, channel, z) = (plane / (channels * depth), plane / depth % channels, plane % depth);
-                let zero = E::Accumulator::default();
-                let bias = self.operands.bias.as_ref().map(|bias| bias.get([0, 0, 0, 0, channel]).widen());
-                let value = E::narrow(bias.map_or(zero, |bias| zero.plus(bias)));
                 for y in 0..height {
+                    if progress.cancelled() {
+                        return;
+                    }
+                    let value = |x: usize| {
+                        let mut sum = [E::Accumulator::default()];
+                        let residual =
+                            |_| *self.epilogue.residual.as_ref().expect("asked only if there").get([image, channel, z, y, x]);
+                        self.epilogue.apply(channel, &mut sum, residual);
+                        E::narrow(sum[0])
+                    };
                     // SAFETY: a plane is one task.
-                    unsafe { self.output.write_row([image, channel, z, y, 0], 1, width, |_| value) };
+                    unsafe { self.output.write_row([image, channel, z, y, 0], 1, width, value) };
                 }
             }
         })
-    }
-
-    /// Adds the bias, rounds, and writes the block's output channels of the tile.
-    fn write(&self, axes: &[AxisPass; 3], task: &Task, sums: &[E::Accumulator]) {
-        let (shape, plan) = (self.shape, &self.passes.plan);
-        let Task { image, block: Block { group, first, .. }, tile } = task;
-        let [depth, height, width] = tile.size;
-        let (channel_stride, row_stride, pixel_stride) = match plan.algorithm {
-            Algorithm::Direct { .. } => (1, width * plan.block, plan.block),
-            Algorithm::Depthwise => {
-                let row = width.next_multiple_of(plan.lanes);
-                (depth * height * row, row, 1)
-            }
-        };
-        for channel in 0..plan.block.min(shape.out_channels - first) {
-            let output_channel = group * shape.out_channels + first + channel;
-            let bias = self.operands.bias.as_ref().map(|bias| bias.get([0, 0, 0, 0, output_channel]).widen());
-            for z in 0..depth {
-                for y in 0..height {
-                    let at = |axis: usize, offset: usize| {
-                        axes[axis].output_start + (tile.start[axis] + offset) * axes[axis].output_step
-                    };
-                    let row = &sums[channel * channel_stride + (z * height + y) * row_stride..];
-                    let index = [*image, output_channel, at(0, z), at(1, y), at(2, 0)];
-                    let step = axes[2].output_step;
-                    assert!((width - 1) * pixel_stride < row.len());
-                    // SAFETY: tiles, blocks, groups, images and phases are disjoint, and each is one task; `write_row` asks for
-                    // positions below `width`, whose sums are in the row.
-                    unsafe {
-                        let sum = |x: usize| *row.get_unchecked(x * pixel_stride);
-                        match (bias, pixel_stride) {
-                            (Some(bias), 1) => {
-                                self.output.write_row(index, step, width, |x| E::narrow(row.get_unchecked(x).plus(bias)))
-                            }
-                            (Some(bias), _) => self.output.write_row(index, step, width, |x| E::narrow(sum(x).plus(bias))),
-                            (None, 1) => self.output.write_row(index, step, width, |x| E::narrow(*row.get_unchecked(x))),
-                            (None, _) => self.output.write_row(index, step, width, |x| E::narrow(sum(x))),
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Offsets of the pixels of a tile in the patch, or of the first pixel of every vector of them.
-fn pixel_offsets<'a, T>(axes: &[AxisPass; 3], plan: &Plan, tile: &Tile, patch: &Patch<T>, offsets: &'a mut [u32]) -> &'a [u32] {
-    let lanes = if plan.algorithm == Algorithm::Depthwise { plan.lanes } else { 1 };
-    let step = patch.pixel_step(axes);
-    let mut count = 0;
-    for z in 0..tile.size[0] {
-        for y in 0..tile.size[1] {
-            let row = patch.pixel_row(axes, z, y);
-            for x in (0..tile.size[2]).step_by(lanes) {
-                offsets[count] = (row + x * step) as u32;
-                count += 1;
-            }
-        }
-    }
-    &offsets[..count]
-}
-
-/// The chunks of a pass, in the order in which every output element adds its taps.
-struct Chunks {
-    total: [usize; 4],
-    chunk: [usize; 4],
-    next: usize,
-}
-
-impl Chunks {
-    fn of(shape: &ConvShape, axes: &[AxisPass; 3], plan: &Plan) -> Self {
-        let taps = axes.map(|axis| axis.taps);
-        let chunk = plan.chunk_taps;
-        let mut total = [shape.in_channels, taps[0], taps[1], taps[2]];
-        if total.contains(&0) {
-            total = [0; 4];
-        }
-        Chunks { total, chunk: [plan.chunk_channels, chunk[0], chunk[1], chunk[2]], next: 0 }
-    }
-
-    fn counts(&self) -> [usize; 4] {
-        // No taps at all are one empty chunk, which sets the sums to zero.
-        std::array::from_fn(|axis| self.total[axis].div_ceil(self.chunk[axis]).max(1))
-    }
-
-    fn number(&self) -> usize {
-        self.counts().iter().product()
-    }
-}
-
-impl Iterator for Chunks {
-    type Item = Chunk;
-
-    fn next(&mut self) -> Option<Chunk> {
-        if self.next >= self.number() {
-            return None;
-        }
-        let counts = self.counts();
-        let mut rest = self.next;
-        let mut ranges = [(0, 0); 4];
-        for axis in (0..4).rev() {
-            let start = rest % counts[axis] * self.chunk[axis];
-            ranges[axis] = (start, (start + self.chunk[axis]).min(self.total[axis]));
-            rest /= counts[axis];
-        }
-        self.next += 1;
-        Some(Chunk { channels: ranges[0], taps: [ranges[1], ranges[2], ranges[3]] })
     }
 }

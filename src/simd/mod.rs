@@ -7,6 +7,8 @@
 mod dispatch;
 mod portable;
 #[cfg(target_arch = "x86_64")]
+mod transpose;
+#[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub use dispatch::{Body, Isa, Lanes, Operation, dispatch, vectorised};
@@ -41,6 +43,21 @@ pub trait Simd: Copy + Send + Sync {
     /// # Safety
     /// `LANES` elements can be written from `to`.
     unsafe fn store(self, to: *mut Self::Scalar, vector: Self::Vector);
+    /// The first `count` lanes from memory, the others zero.
+    ///
+    /// # Safety
+    /// `count` elements, at most `LANES`, can be read from `from`.
+    unsafe fn load_some(self, from: *const Self::Scalar, count: usize) -> Self::Vector;
+    /// The first `count` lanes to memory.
+    ///
+    /// # Safety
+    /// `count` elements, at most `LANES`, can be written from `to`.
+    unsafe fn store_some(self, to: *mut Self::Scalar, vector: Self::Vector, count: usize);
+    /// A square block of `LANES` rows: `to[column * to_stride + row] = from[row * from_stride + column]`.
+    ///
+    /// # Safety
+    /// `LANES` rows of `LANES` elements can be read at `from` and written at `to`, which do not overlap.
+    unsafe fn transpose(self, from: *const Self::Scalar, from_stride: usize, to: *mut Self::Scalar, to_stride: usize);
     /// `x * w + accumulator`, lane by lane.
     fn multiply_add(self, x: Self::Vector, w: Self::Vector, accumulator: Self::Vector) -> Self::Vector;
 }

@@ -43,6 +43,27 @@ impl<T: Accumulator, const N: usize> Simd for Portable<T, N> {
         unsafe { to.cast::<[T; N]>().write_unaligned(vector) }
     }
     #[inline(always)]
+    unsafe fn load_some(self, from: *const T, count: usize) -> [T; N] {
+        // SAFETY: the caller promises `count` readable elements.
+        std::array::from_fn(|lane| if lane < count { unsafe { *from.add(lane) } } else { T::default() })
+    }
+    #[inline(always)]
+    unsafe fn store_some(self, to: *mut T, vector: [T; N], count: usize) {
+        for (lane, value) in vector.into_iter().enumerate().take(count) {
+            // SAFETY: the caller promises `count` writable elements.
+            unsafe { *to.add(lane) = value };
+        }
+    }
+    #[inline(always)]
+    unsafe fn transpose(self, from: *const T, from_stride: usize, to: *mut T, to_stride: usize) {
+        for row in 0..N {
+            for column in 0..N {
+                // SAFETY: the caller promises N rows of N elements on both sides.
+                unsafe { *to.add(column * to_stride + row) = *from.add(row * from_stride + column) };
+            }
+        }
+    }
+    #[inline(always)]
     fn multiply_add(self, x: [T; N], w: [T; N], mut accumulator: [T; N]) -> [T; N] {
         for lane in 0..N {
             accumulator[lane] = accumulator[lane].plus(x[lane].times(w[lane]));

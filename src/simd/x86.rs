@@ -4,6 +4,7 @@ use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
 use super::Simd;
+use super::transpose::{transpose_256_32, transpose_256_64, transpose_256_128, transpose_512_32, transpose_512_64};
 use crate::array::{Complex32, Complex64};
 
 /// Proof that the CPU has AVX-512 (F, BW, DQ, VL).
@@ -14,8 +15,13 @@ pub struct Avx512<T>(PhantomData<T>);
 #[derive(Clone, Copy)]
 pub struct Avx2<T>(PhantomData<T>);
 
+/// One token's operations; each is the intrinsic that follows its name.
 macro_rules! token {
-    ($token:ident, $scalar:ty, $vector:ty, $lanes:literal, $pixels:literal, $zero:ident, $splat:ident, $load:ident, $store:ident, $multiply_add:ident, $fused:literal) => {
+    (
+        $token:ident<$scalar:ty>, $vector:ty, lanes $lanes:literal, pixels $pixels:literal, fused $fused:literal,
+        zero $zero:ident, splat $splat:ident, load $load:ident, store $store:ident, load_some $load_some:ident,
+        store_some $store_some:ident, transpose $transpose:ident, multiply_add $multiply_add:ident
+    ) => {
         impl $token<$scalar> {
             /// # Safety
             /// The CPU has this instruction set.
@@ -52,6 +58,21 @@ macro_rules! token {
                 unsafe { $store(to.cast(), vector) }
             }
             #[inline(always)]
+            unsafe fn load_some(self, from: *const $scalar, count: usize) -> $vector {
+                // SAFETY: the token proves the instruction set, the caller the memory.
+                unsafe { $load_some(from.cast(), count) }
+            }
+            #[inline(always)]
+            unsafe fn store_some(self, to: *mut $scalar, vector: $vector, count: usize) {
+                // SAFETY: the token proves the instruction set, the caller the memory.
+                unsafe { $store_some(to.cast(), vector, count) }
+            }
+            #[inline(always)]
+            unsafe fn transpose(self, from: *const $scalar, from_stride: usize, to: *mut $scalar, to_stride: usize) {
+                // SAFETY: the token proves the instruction set, the caller the memory.
+                unsafe { $transpose(from, from_stride, to, to_stride) }
+            }
+            #[inline(always)]
             fn multiply_add(self, x: $vector, w: $vector, accumulator: $vector) -> $vector {
                 // SAFETY: the token proves the instruction set.
                 unsafe { $multiply_add(x, w, accumulator) }
@@ -61,75 +82,50 @@ macro_rules! token {
 }
 
 // Ten and six pixels by two vectors are the most for which the compiler keeps every pixel pointer in a register.
-token!(Avx512, f32, __m512, 16, 10, _mm512_setzero_ps, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, true);
-token!(Avx512, f64, __m512d, 8, 10, _mm512_setzero_pd, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd, true);
-token!(Avx2, f32, __m256, 8, 6, _mm256_setzero_ps, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, true);
-token!(Avx2, f64, __m256d, 4, 6, _mm256_setzero_pd, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd, true);
-
 token!(
-    Avx512,
-    i32,
-    __m512i,
-    16,
-    10,
-    _mm512_setzero_si512,
-    _mm512_set1_epi32,
-    _mm512_loadu_si512,
-    _mm512_storeu_si512,
-    add_product_512_i32,
-    false
+    Avx512<f32>, __m512, lanes 16, pixels 10, fused true,
+    zero _mm512_setzero_ps, splat _mm512_set1_ps, load _mm512_loadu_ps, store _mm512_storeu_ps, load_some load_some_512_32,
+    store_some store_some_512_32, transpose transpose_512_32, multiply_add _mm512_fmadd_ps
 );
 token!(
-    Avx512,
-    i64,
-    __m512i,
-    8,
-    10,
-    _mm512_setzero_si512,
-    _mm512_set1_epi64,
-    _mm512_loadu_si512,
-    _mm512_storeu_si512,
-    add_product_512_i64,
-    false
+    Avx512<f64>, __m512d, lanes 8, pixels 10, fused true,
+    zero _mm512_setzero_pd, splat _mm512_set1_pd, load _mm512_loadu_pd, store _mm512_storeu_pd, load_some load_some_512_64,
+    store_some store_some_512_64, transpose transpose_512_64, multiply_add _mm512_fmadd_pd
 );
 token!(
-    Avx2,
-    i32,
-    __m256i,
-    8,
-    6,
-    _mm256_setzero_si256,
-    _mm256_set1_epi32,
-    _mm256_loadu_si256,
-    _mm256_storeu_si256,
-    add_product_256_i32,
-    false
+    Avx512<i32>, __m512i, lanes 16, pixels 10, fused false,
+    zero _mm512_setzero_si512, splat _mm512_set1_epi32, load _mm512_loadu_si512, store _mm512_storeu_si512, load_some load_some_512_i32,
+    store_some store_some_512_i32, transpose transpose_512_32, multiply_add add_product_512_i32
 );
 token!(
-    Avx2,
-    Complex32,
-    __m256,
-    4,
-    4,
-    _mm256_setzero_ps,
-    splat_complex32,
-    _mm256_loadu_ps,
-    _mm256_storeu_ps,
-    add_product_complex32,
-    false
+    Avx512<i64>, __m512i, lanes 8, pixels 10, fused false,
+    zero _mm512_setzero_si512, splat _mm512_set1_epi64, load _mm512_loadu_si512, store _mm512_storeu_si512, load_some load_some_512_i64,
+    store_some store_some_512_i64, transpose transpose_512_64, multiply_add add_product_512_i64
 );
 token!(
-    Avx2,
-    Complex64,
-    __m256d,
-    2,
-    4,
-    _mm256_setzero_pd,
-    splat_complex64,
-    _mm256_loadu_pd,
-    _mm256_storeu_pd,
-    add_product_complex64,
-    false
+    Avx2<f32>, __m256, lanes 8, pixels 6, fused true,
+    zero _mm256_setzero_ps, splat _mm256_set1_ps, load _mm256_loadu_ps, store _mm256_storeu_ps, load_some load_some_256_32,
+    store_some store_some_256_32, transpose transpose_256_32, multiply_add _mm256_fmadd_ps
+);
+token!(
+    Avx2<f64>, __m256d, lanes 4, pixels 6, fused true,
+    zero _mm256_setzero_pd, splat _mm256_set1_pd, load _mm256_loadu_pd, store _mm256_storeu_pd, load_some load_some_256_64,
+    store_some store_some_256_64, transpose transpose_256_64, multiply_add _mm256_fmadd_pd
+);
+token!(
+    Avx2<i32>, __m256i, lanes 8, pixels 6, fused false,
+    zero _mm256_setzero_si256, splat _mm256_set1_epi32, load _mm256_loadu_si256, store _mm256_storeu_si256, load_some load_some_256_i32,
+    store_some store_some_256_i32, transpose transpose_256_32, multiply_add add_product_256_i32
+);
+token!(
+    Avx2<Complex32>, __m256, lanes 4, pixels 4, fused false,
+    zero _mm256_setzero_ps, splat splat_complex32, load _mm256_loadu_ps, store _mm256_storeu_ps, load_some load_some_complex32,
+    store_some store_some_complex32, transpose transpose_256_64, multiply_add add_product_complex32
+);
+token!(
+    Avx2<Complex64>, __m256d, lanes 2, pixels 4, fused false,
+    zero _mm256_setzero_pd, splat splat_complex64, load _mm256_loadu_pd, store _mm256_storeu_pd, load_some load_some_complex64,
+    store_some store_some_complex64, transpose transpose_256_128, multiply_add add_product_complex64
 );
 
 /// Helpers with the signature of an intrinsic; their callers prove the instruction set.
@@ -164,4 +160,46 @@ helper!(add_product_complex64(x: __m256d, w: __m256d, sum: __m256d) -> __m256d {
     let first = _mm256_mul_pd(_mm256_movedup_pd(x), w);
     let second = _mm256_mul_pd(_mm256_permute_pd::<0b1111>(x), _mm256_permute_pd::<0b0101>(w));
     _mm256_add_pd(sum, _mm256_addsub_pd(first, second))
+});
+
+// Masks with the first `count` lanes set.
+#[inline(always)]
+fn first_512_32(count: usize) -> __mmask16 {
+    ((1u32 << count) - 1) as __mmask16
+}
+#[inline(always)]
+fn first_512_64(count: usize) -> __mmask8 {
+    ((1u32 << count) - 1) as __mmask8
+}
+helper!(first_256_32(count: usize) -> __m256i {
+    _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
+});
+helper!(first_256_64(count: usize) -> __m256i {
+    _mm256_cmpgt_epi64(_mm256_set1_epi64x(count as i64), _mm256_setr_epi64x(0, 1, 2, 3))
+});
+helper!(load_some_512_32(from: *const f32, count: usize) -> __m512 { _mm512_maskz_loadu_ps(first_512_32(count), from) });
+helper!(load_some_512_64(from: *const f64, count: usize) -> __m512d { _mm512_maskz_loadu_pd(first_512_64(count), from) });
+helper!(load_some_512_i32(from: *const i32, count: usize) -> __m512i { _mm512_maskz_loadu_epi32(first_512_32(count), from) });
+helper!(load_some_512_i64(from: *const i64, count: usize) -> __m512i { _mm512_maskz_loadu_epi64(first_512_64(count), from) });
+helper!(load_some_256_32(from: *const f32, count: usize) -> __m256 { _mm256_maskload_ps(from, first_256_32(count)) });
+helper!(load_some_256_64(from: *const f64, count: usize) -> __m256d { _mm256_maskload_pd(from, first_256_64(count)) });
+helper!(load_some_256_i32(from: *const i32, count: usize) -> __m256i { _mm256_maskload_epi32(from, first_256_32(count)) });
+helper!(load_some_complex32(from: *const f32, count: usize) -> __m256 { _mm256_maskload_ps(from, first_256_64(count)) });
+helper!(load_some_complex64(from: *const f64, count: usize) -> __m256d { _mm256_maskload_pd(from, first_256_64(2 * count)) });
+helper!(store_some_512_32(to: *mut f32, vector: __m512, count: usize) -> () { _mm512_mask_storeu_ps(to, first_512_32(count), vector) });
+helper!(store_some_512_64(to: *mut f64, vector: __m512d, count: usize) -> () { _mm512_mask_storeu_pd(to, first_512_64(count), vector) });
+helper!(store_some_512_i32(to: *mut i32, vector: __m512i, count: usize) -> () {
+    _mm512_mask_storeu_epi32(to, first_512_32(count), vector)
+});
+helper!(store_some_512_i64(to: *mut i64, vector: __m512i, count: usize) -> () {
+    _mm512_mask_storeu_epi64(to, first_512_64(count), vector)
+});
+helper!(store_some_256_32(to: *mut f32, vector: __m256, count: usize) -> () { _mm256_maskstore_ps(to, first_256_32(count), vector) });
+helper!(store_some_256_64(to: *mut f64, vector: __m256d, count: usize) -> () { _mm256_maskstore_pd(to, first_256_64(count), vector) });
+helper!(store_some_256_i32(to: *mut i32, vector: __m256i, count: usize) -> () {
+    _mm256_maskstore_epi32(to, first_256_32(count), vector)
+});
+helper!(store_some_complex32(to: *mut f32, vector: __m256, count: usize) -> () { _mm256_maskstore_ps(to, first_256_64(count), vector) });
+helper!(store_some_complex64(to: *mut f64, vector: __m256d, count: usize) -> () {
+    _mm256_maskstore_pd(to, first_256_64(2 * count), vector)
 });

@@ -12,7 +12,7 @@ use crate::common::{Case, PLAIN, TRANSPOSED, Tested, instruction_sets, lanes_and
 use crate::every_dtype;
 
 /// Bytes of the staged input that the plan keeps a tile below; kernels and dilations beyond it are cut into chunks.
-const PATCH_BYTES: usize = 512 << 10;
+const PATCH_BYTES: usize = 384 << 10;
 
 fn patch_elements<E: Element>() -> usize {
     PATCH_BYTES / size_of::<E::Accumulator>()
@@ -83,13 +83,24 @@ fn strides_and_dilations_around_vectors<E: Tested<Accumulator: Lanes>>() {
 
 every_dtype!(pixels_around_tiles);
 fn pixels_around_tiles<E: Tested<Accumulator: Lanes>>() {
-    let direct =
-        [[1, 1, 95], [1, 1, 96], [1, 1, 97], [1, 1, 193], [1, 5, 19], [1, 8, 12], [1, 97, 1], [2, 7, 7], [3, 4, 8], [97, 1, 1]];
-    for output in direct {
+    let widths = [95, 96, 97, 193, 255, 256, 257, 513].map(|width| [1, 1, width]);
+    let direct = [[1, 5, 19], [1, 8, 12], [1, 97, 1], [2, 7, 7], [3, 4, 8], [97, 1, 1], [1, 16, 16], [1, 17, 16], [257, 1, 1]];
+    for output in widths.into_iter().chain(direct) {
         check::<E>(&same_size(20, output));
     }
-    let depthwise =
-        [[1, 1, 4095], [1, 1, 4096], [1, 1, 4097], [1, 63, 65], [1, 64, 64], [1, 17, 241], [16, 16, 16], [4097, 1, 1]];
+    let depthwise = [
+        [1, 1, 1023],
+        [1, 1, 1025],
+        [1, 33, 31],
+        [1, 1, 4095],
+        [1, 1, 4096],
+        [1, 1, 4097],
+        [1, 63, 65],
+        [1, 64, 64],
+        [1, 17, 241],
+        [16, 16, 16],
+        [4097, 1, 1],
+    ];
     for output in depthwise {
         check::<E>(&same_size(1, output));
     }
@@ -172,8 +183,8 @@ fn the_sizes_reach_every_algorithm() {
     for isa in instruction_sets() {
         let (lanes, _) = lanes_and_pixels::<f32>(isa);
         let of = |channels, width| algorithms::<f32>(isa, &three_taps(channels, width).shape().unwrap())[0];
-        assert_eq!(of(lanes, 1), Algorithm::Direct { vectors: 1 });
-        assert_eq!(of(2 * lanes + 1, 23), Algorithm::Direct { vectors: 2 });
+        assert_eq!(of(lanes, 1), Algorithm::Direct);
+        assert_eq!(of(2 * lanes + 1, 23), Algorithm::Direct);
         for channels in 1..=4 {
             assert_eq!(of(channels, 3 * lanes), Algorithm::Depthwise);
         }

@@ -1,7 +1,8 @@
 //! One convolution, run by the kernels and by the oracle.
 
+use convrs::array::Activation;
 use convrs::array::Element;
-use convrs::conv::{Algorithm, Operands, plan, run};
+use convrs::conv::{Algorithm, Kind as LayerKind, Layer, Operands, plan, run};
 use convrs::error::Error;
 use convrs::reference::{self, Array, Conv, Filled, Number, Transposed};
 use convrs::shape::{ConvParams, ConvShape, Padding, PaddingMode, TransposedParams};
@@ -40,6 +41,13 @@ impl Case {
     }
 
     pub fn shape(&self) -> Result<ConvShape, Error> {
+        match self.layer_kind() {
+            LayerKind::Plain(params) => ConvShape::new(self.input, self.weight, &params),
+            LayerKind::Transposed(params) => ConvShape::transposed(self.input, self.weight, &params),
+        }
+    }
+
+    pub fn layer_kind(&self) -> LayerKind {
         match &self.kind {
             Kind::Plain(conv) => {
                 let mode = match conv.filled {
@@ -48,27 +56,23 @@ impl Case {
                     Filled::Replicate => PaddingMode::Replicate,
                     Filled::Circular => PaddingMode::Circular,
                 };
-                let params = ConvParams {
+                LayerKind::Plain(ConvParams {
                     spatial: 3,
                     stride: conv.stride,
                     padding: Padding::Explicit(std::array::from_fn(|axis| (conv.before[axis], conv.after[axis]))),
                     dilation: conv.dilation,
                     groups: conv.groups,
                     mode,
-                };
-                ConvShape::new(self.input, self.weight, &params)
+                })
             }
-            Kind::Transposed(conv) => {
-                let params = TransposedParams {
-                    spatial: 3,
-                    stride: conv.stride,
-                    padding: conv.padding,
-                    output_padding: conv.output_padding,
-                    dilation: conv.dilation,
-                    groups: conv.groups,
-                };
-                ConvShape::transposed(self.input, self.weight, &params)
-            }
+            Kind::Transposed(conv) => LayerKind::Transposed(TransposedParams {
+                spatial: 3,
+                stride: conv.stride,
+                padding: conv.padding,
+                output_padding: conv.output_padding,
+                dilation: conv.dilation,
+                groups: conv.groups,
+            }),
         }
     }
 
@@ -123,6 +127,15 @@ pub fn computed<E: Element<Accumulator: Lanes>>(isa: Isa, shape: &ConvShape, ope
     output
 }
 
+/// What a planned layer makes of the same arrays.
+pub fn planned<E: Element<Accumulator: Lanes>>(isa: Isa, case: &Case, shape: &ConvShape, arrays: &Arrays<E>) -> Array<E> {
+    let Operands { input, weight, bias } = arrays.operands();
+    let layer = Layer::new(isa, case.layer_kind(), &weight, bias.as_ref(), Activation::Identity).unwrap();
+    let mut output = Array::filled(shape.output_shape(), E::default());
+    layer.run(shape, &input, None, &mut view_mut(&mut output)).unwrap();
+    output
+}
+
 /// The algorithm of every pass of `shape`.
 pub fn algorithms<E: Element<Accumulator: Lanes>>(isa: Isa, shape: &ConvShape) -> Vec<Algorithm> {
     let (lanes, _) = lanes_and_pixels::<E>(isa);
@@ -151,6 +164,9 @@ pub fn check<E: Tested<Accumulator: Lanes>>(case: &Case) {
         for isa in instruction_sets() {
             let output = computed(isa, &shape, &arrays.operands());
             assert_eq!(output.shape, expected.shape, "{case:?}");
+            let planned = planned(isa, case, &shape, &arrays);
+            let same = output.data.iter().zip(&planned.data).all(|(given, packed)| given.bits() == packed.bits());
+            assert!(same, "{case:?} on {isa:?}, {draw:?}: packed weights give other bits");
             for (index, actual) in output.data.iter().enumerate() {
                 let (expected, slack) = (expected.data[index], slack.data[index]);
                 assert!(
