@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from charts import HeatMap, heat_maps
 from grid import SLICES, Problem, Slice
-from timing import head, seconds_of
+from timing import Others, head, seconds_of
 
 import convrs
 
@@ -139,7 +139,7 @@ def main() -> None:
     convrs.set_num_threads(1)
     title = [f"{head(1)}; " + ("functional call" if arguments.functional else f"planned, {arguments.algorithm}")]
     sweep = Sweep(functional if arguments.functional else planned(arguments.algorithm))
-    measured = []
+    measured, others = [], Others()
     for part in SLICES:
         if arguments.only in f"{part.title} {part.row_name} {part.column_name}":
             print(f"measuring {part.title}: {part.row_name}, {part.column_name}", file=sys.stderr, flush=True)
@@ -153,6 +153,7 @@ def main() -> None:
         f"percent of {what}, {2e-9 * peak:.0f} GFLOP/s; {len(every_rate)} cells, "
         f"median {statistics.median(every_rate) / peak:.0%}",
         f"{flags} cells below half of a neighbour that neither memory nor the call itself holds up",
+        str(others),
     ]
     print("\n\n".join(["\n".join(title), *(each.as_text() for each in maps)]))
     if arguments.svg:

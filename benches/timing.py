@@ -72,7 +72,32 @@ def version(package: str) -> str:
 
 
 def head(threads: int, *packages: str) -> str:
-    """Processor, threads, instruction set, other load and versions: without them a time means nothing."""
+    """Processor, threads, instruction set and versions: without them a time means nothing."""
     versions = ", ".join(version(package) for package in ("convrs", "numpy", *packages))
     machine = f"{processor()}, {threads} thread{'s' if threads > 1 else ''}, {convrs._convrs.instruction_set()}"
-    return f"{machine}, load {os.getloadavg()[0]:.1f} at the start; {versions}"
+    return f"{machine}; {versions}"
+
+
+class Others:
+    """How much of the machine other programs took since this was made: threads that wait for one another then crawl."""
+
+    def __init__(self) -> None:
+        self.begin = self.used()
+
+    @staticmethod
+    def used() -> tuple[float, float] | None:
+        """Processor seconds of this process and those the machine gave or lost to anyone, if Linux counts them."""
+        statistics_file = Path("/proc/stat")
+        if not statistics_file.exists():
+            return None
+        ticks = list(map(int, statistics_file.read_text().splitlines()[0].split()[1:9]))
+        idle = ticks[3] + ticks[4]
+        return time.process_time(), (sum(ticks) - idle) / os.sysconf("SC_CLK_TCK")
+
+    def __str__(self) -> str:
+        now = self.used()
+        if self.begin is None or now is None:
+            return "other programs: not known"
+        own, everyone = (after - before for before, after in zip(self.begin, now, strict=True))
+        share = max(everyone - own, 0.0) / max(everyone, 1e-9)
+        return f"other programs took {share:.0%} of the processor time" + ("; do not trust this run" * (share > 0.05))

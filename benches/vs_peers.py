@@ -23,7 +23,7 @@ import torch
 from charts import Bar, bars
 from layers import LAYERS, Layer, read_layers
 from peers import OURS, PEERS, Call, Engine
-from timing import geometric_mean, head, in_turn
+from timing import Others, geometric_mean, head, in_turn
 
 PACKAGES = ("torch", "onnxruntime", "openvino", "ncnn", "scipy")
 RATIOS = {
@@ -78,7 +78,7 @@ def measured(layer: Layer, engines: dict[str, Engine], threads: int, rounds: int
 
 def summary(rows: list[Row]) -> str:
     """Geometric mean and worst layer of each ratio, group by group."""
-    lines = [f"{'times as fast':14}" + "".join(f"{name:>18}{'worst layer':>34}" for name in RATIOS)]
+    lines = [f"{'times as fast':20}" + "".join(f"{name:>18}{'worst layer':>35}" for name in RATIOS)]
     for group in [*dict.fromkeys(row.group for row in rows), "all"]:
         cells = []
         for name in RATIOS:
@@ -86,9 +86,9 @@ def summary(rows: list[Row]) -> str:
             known = {layer: ratio for layer, ratio in ratios.items() if ratio is not None}
             worst = min(known, key=known.__getitem__, default="")
             cells.append(
-                f"{geometric_mean(list(known.values())):18.2f}{worst:>27}{known[worst]:7.2f}" if known else f"{'-':>52}"
+                f"{geometric_mean(list(known.values())):18.2f}{worst:>26}{known[worst]:9.2f}" if known else f"{'-':>53}"
             )
-        lines.append(f"{group:14}" + "".join(cells))
+        lines.append(f"{group:20}" + "".join(cells))
     return "\n".join(lines)
 
 
@@ -137,11 +137,11 @@ def main() -> None:
             engines[name] = engine
     print(f"\n{'microseconds':26}" + "".join(f"{name:>11}" for name in engines), end="")
     print(f"{'best peer':>12}" + "".join(f"{name:>17}" for name in RATIOS), flush=True)
-    rows = []
+    rows, others = [], Others()
     for layer in read_layers(arguments.layers, arguments.only):
         rows.append(measured(layer, engines, arguments.threads, arguments.rounds))
         print(rows[-1].as_text(list(engines)), flush=True)
-    print(f"\n{summary(rows)}")
+    print(f"\n{summary(rows)}\n\n{others}")
     if arguments.csv:
         write_csv(arguments.csv, rows, list(engines))
     if arguments.svg:

@@ -43,24 +43,47 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module
 
 
-def run(script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     """In a process of its own: the thread pools of the peers stay out of this one."""
-    command = [sys.executable, str(BENCHES / script), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+    command = [sys.executable, *map(str, command)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=BENCHES)
 
 
-def test_every_installed_engine_is_within_the_bound_of_every_layer(tmp_path: Path) -> None:
-    layers, table, chart = (tmp_path / name for name in ("layers.json", "table.csv", "chart.svg"))
+CHECK = """
+import pathlib, sys
+import layers, peers, vs_peers
+for layer in layers.read_layers(pathlib.Path(sys.argv[1]), ""):
+    for name, engine in (peers.PEERS | peers.OURS).items():
+        call = None if engine.missing else engine.prepare(layer, 2)
+        assert call is None or vs_peers.agrees(name, layer, call, layer.reference())
+"""
+
+
+@pytest.fixture
+def layers(tmp_path: Path) -> Path:
     named = [{"name": f"{number}.{layer['op']}", "group": layer["op"], **layer} for number, layer in enumerate(LAYERS)]
-    layers.write_text(json.dumps(named))
-    result = run("vs_peers.py", "--rounds", "1", "--layers", layers, "--csv", table, "--svg", chart)
+    path = tmp_path / "layers.json"
+    path.write_text(json.dumps(named))
+    return path
+
+
+def test_every_installed_engine_is_within_the_bound_of_every_layer(layers: Path) -> None:
+    result = run("-c", CHECK, layers)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_the_table_the_file_and_the_chart_tell_the_same(layers: Path, tmp_path: Path) -> None:
+    table, chart = tmp_path / "table.csv", tmp_path / "chart.svg"
+    options = ("--only", "max_pool", "--layers", layers, "--csv", table, "--svg", chart)
+    result = run("vs_peers.py", "--rounds", "1", *options)
     assert (result.returncode, result.stderr) == (0, "")
     with table.open() as file:
-        rows = list(csv.DictReader(file))
-    assert [row["layer"] for row in rows] == [layer["name"] for layer in named]
-    for row in rows:
-        assert float(row["functional/torch"]) == pytest.approx(float(row["torch us"]) / float(row["convrs us"]))
+        (row,) = csv.DictReader(file)
+    speedup = float(row["torch us"]) / float(row["convrs us"])
+    assert float(row["functional/torch"]) == pytest.approx(speedup)
+    assert f"{speedup:.2f}" in result.stdout
     assert ElementTree.parse(chart).getroot().tag.endswith("svg")
+    assert f"{float(row['functional/best']):.2f} of {row['best']}" in chart.read_text()
 
 
 def test_a_sweep_draws_its_tables(tmp_path: Path) -> None:
