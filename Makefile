@@ -4,10 +4,10 @@ VENV ?= .venv
 DEMO_VENV ?= .venv-demo
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test test-long check lint bench wheel clean
+.PHONY: help demo test test-long check lint bench bench-sweep bench-accuracy wheel clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 demo: $(DEMO_VENV)/bin/python  ## build the wheel, install it with NumPy alone, take the tour
 	@$(call build_wheel,$(DEMO_VENV))
@@ -34,10 +34,15 @@ lint: $(VENV)/tested
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m mypy.stubtest convrs._convrs
 
-bench: $(VENV)/tested  ## every layer of benches/layers.json beside torch and onnxruntime; run it alone on the machine
-	$(VENV)/bin/python $(PIP) install onnxruntime onnxscript
-	$(VENV)/bin/python benches/vs_peers.py
+bench: $(VENV)/benched  ## layers beside torch, onnxruntime, OpenVINO, ncnn and SciPy; run it alone on the machine
+	$(VENV)/bin/python benches/vs_peers.py --csv target/bench/vs_peers.csv --svg target/bench/vs_peers.svg
 	cargo bench
+
+bench-sweep: $(VENV)/benched  ## share of the peak over a grid of sizes; fails where one lies below half of its neighbour
+	$(VENV)/bin/python benches/sweep.py --svg target/bench/sweep.svg
+
+bench-accuracy: $(VENV)/benched  ## error of the direct and the Winograd convolution, as a Markdown table
+	$(VENV)/bin/python benches/accuracy.py
 
 wheel: $(DEMO_VENV)/bin/python  ## dist/convrs-*.whl for this platform
 	@$(call build_wheel,$(DEMO_VENV))
@@ -50,11 +55,15 @@ clean:  ## remove what was built
 	$(PYTHON) -m venv $*
 
 # The wheel is built each time (cargo rebuilds what has changed); the extras are installed once.
-.PHONY: $(VENV)/tested
+.PHONY: $(VENV)/tested $(VENV)/benched
 $(VENV)/tested: $(VENV)/bin/python
 	@$(call build_wheel,$(VENV))
 	@$(VENV)/bin/python $(PIP) install "$$(ls dist/convrs-*.whl)[test]"
 	@$(VENV)/bin/python $(PIP) install --force-reinstall --no-deps dist/convrs-*.whl
+
+$(VENV)/benched: $(VENV)/tested
+	@$(VENV)/bin/python $(PIP) install "$$(ls dist/convrs-*.whl)[bench]"
+	@mkdir -p target/bench
 
 define build_wheel
 rm -rf dist && $(1)/bin/python $(PIP) wheel --no-deps --wheel-dir dist .
