@@ -49,6 +49,7 @@ from .functional import (
 
 if TYPE_CHECKING:
     from . import check as check
+    from . import nn as nn
     from .explanation import explain as explain
 
 __all__ = [
@@ -84,6 +85,7 @@ __all__ = [
     "max_unpool1d",
     "max_unpool2d",
     "max_unpool3d",
+    "nn",
     "set_num_threads",
     "unfold",
 ]
@@ -93,6 +95,6 @@ def __getattr__(name: str) -> Any:
     # The tools are loaded when first asked for, so that `import convrs` stays light.
     if name == "explain":
         return importlib.import_module(".explanation", __name__).explain
-    if name in ("check", "explanation"):
+    if name in ("check", "explanation", "nn"):
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

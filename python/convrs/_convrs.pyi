@@ -1,18 +1,20 @@
 """Kernels of convrs; the documented functions are in `convrs.functional`."""
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "Layer",
     "__version__",
     "adaptive_avg_pool",
     "adaptive_max_pool",
     "avg_pool",
     "conv",
     "conv_transpose",
+    "fma_peak",
     "fold",
     "fractional_max_pool",
     "get_num_threads",
@@ -138,7 +140,29 @@ def fold(
     out: _Array | None,
     /,
 ) -> _Array: ...
+def fma_peak() -> float: ...
 def set_num_threads(num_threads: int, /) -> None: ...
 def get_num_threads() -> int: ...
 def instruction_set() -> Literal["avx512", "avx2", "portable"]: ...
 def multiply_add(x: float, w: float, accumulator: float, single: bool, /) -> float: ...
+
+@final
+class Layer:
+    def __new__(
+        cls,
+        n: int,
+        transposed: bool,
+        weight: NDArray[Any],
+        bias: NDArray[Any] | None,
+        stride: _Size,
+        padding: _Size | Sequence[tuple[int, int]] | str,
+        output_padding: _Size,
+        dilation: _Size,
+        groups: int,
+        padding_mode: str,
+        activation: tuple[str, list[float]] | None,
+        algorithm: str,
+        /,
+    ) -> Layer: ...
+    def __call__(self, input: _Array, residual: _Array | None, out: _Array | None, /) -> _Array: ...
+    def plan(self, shape: Sequence[int], /) -> dict[str, Any]: ...

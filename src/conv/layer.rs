@@ -9,6 +9,7 @@ use super::run::{compute, lanes};
 use super::weights::{Packed, Weights};
 use crate::array::{Activation, Aligned, Element, RANK, View, ViewMut};
 use crate::error::{Error, checked_product};
+use crate::parallel::num_threads;
 use crate::shape::{AxisPass, ConvParams, ConvShape, TransposedParams};
 use crate::simd::{Isa, Lanes};
 
@@ -19,6 +20,27 @@ pub enum Kind {
     Plain(ConvParams),
     /// `conv_transpose1d` to `conv_transpose3d`.
     Transposed(TransposedParams),
+}
+
+/// How a layer computes one input.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// "direct".
+    pub algorithm: &'static str,
+    /// "output channels" or "output pixels".
+    pub vectors_hold: &'static str,
+    /// Elements of a vector.
+    pub lanes: usize,
+    /// Outputs of a tile along depth, height, width.
+    pub tile: [usize; 3],
+    /// Pieces of work that threads share.
+    pub tasks: usize,
+    /// Threads that may share them.
+    pub threads: usize,
+    /// Working memory of each.
+    pub scratch_bytes: usize,
+    /// Multiply-adds of the definition.
+    pub multiply_adds: usize,
 }
 
 /// Weights, bias and activation of a layer.
@@ -84,6 +106,32 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
         let passes = Passes::new(shape, lanes::<E::Accumulator>(self.isa), size_of::<E::Accumulator>(), !packed, packed);
         let weights = if packed { Weights::Packed(self.packed(shape, &passes.plan)) } else { Weights::Given(self.weight()) };
         compute(self.isa, &passes, input, weights, &epilogue, output)
+    }
+
+    /// How `run` would compute `shape`.
+    pub fn summary(&self, shape: &ConvShape) -> Summary {
+        let packed = !shape.transposed || self.finite;
+        let passes = Passes::new(shape, lanes::<E::Accumulator>(self.isa), size_of::<E::Accumulator>(), !packed, packed);
+        let tasks = passes.count() * passes.tasks_per_pass;
+        let per_output = shape.in_channels * shape.kernel.iter().product::<usize>();
+        let [batch, channels, depth, height, width] = if shape.transposed {
+            [shape.batch, shape.groups * shape.out_channels, shape.input[0], shape.input[1], shape.input[2]]
+        } else {
+            shape.output_shape()
+        };
+        Summary {
+            algorithm: "direct",
+            vectors_hold: match passes.plan.algorithm {
+                Algorithm::Direct => "output channels",
+                Algorithm::Depthwise => "output pixels",
+            },
+            lanes: passes.plan.lanes,
+            tile: passes.plan.tile,
+            tasks,
+            threads: num_threads().min(tasks.max(1)),
+            scratch_bytes: passes.buffers.bytes::<E::Accumulator>(),
+            multiply_adds: (batch * channels * depth * height * width).saturating_mul(per_output),
+        }
     }
 
     fn weight(&self) -> View<'_, E> {

@@ -16,6 +16,6 @@ mod weights;
 mod write;
 
 pub use epilogue::Epilogue;
-pub use layer::{Kind, Layer};
+pub use layer::{Kind, Layer, Summary};
 pub use plan::{Algorithm, Plan, plan};
 pub use run::{Operands, run};

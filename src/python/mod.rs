@@ -6,6 +6,7 @@ mod conv;
 mod errors;
 mod fractional;
 mod kinds;
+mod layers;
 mod pool;
 mod unfold;
 mod unpooled;
@@ -21,11 +22,13 @@ mod _convrs {
     #[pymodule_export]
     use super::conv::{conv, conv_transpose};
     #[pymodule_export]
+    use super::layers::Layer;
+    #[pymodule_export]
     use super::pool::{adaptive_avg_pool, adaptive_max_pool, avg_pool, fractional_max_pool, lp_pool, max_pool, max_unpool};
     #[pymodule_export]
     use super::unfold::{fold, unfold};
     #[pymodule_export]
-    use super::{get_num_threads, instruction_set, multiply_add, set_num_threads};
+    use super::{fma_peak, get_num_threads, instruction_set, multiply_add, set_num_threads};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -53,6 +56,12 @@ fn get_num_threads() -> usize {
 #[pyfunction]
 fn instruction_set() -> &'static str {
     arrays::isa().name()
+}
+
+/// Multiply-adds a second that one thread reaches in float32 with nothing but registers: what a kernel can be measured against.
+#[pyfunction]
+fn fma_peak(py: Python<'_>) -> f64 {
+    py.detach(|| crate::simd::fma_peak(arrays::isa()))
 }
 
 /// One step of the kernels' accumulation, `x * w + accumulator`, in float32 or float64: fused where the instruction set is.

@@ -225,7 +225,11 @@ impl ConvShape {
 
     /// The bias must have one element an output channel.
     pub fn check_bias(&self, bias: &[usize]) -> Result<(), Error> {
-        let needed = self.groups * self.out_channels;
+        Self::check_bias_of(self.groups * self.out_channels, bias)
+    }
+
+    /// The same, before there is an input.
+    pub fn check_bias_of(needed: usize, bias: &[usize]) -> Result<(), Error> {
         if bias == [needed] {
             return Ok(());
         }

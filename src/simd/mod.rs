@@ -5,6 +5,7 @@
 //! `target_feature` shim of `dispatch` loses the features, and each intrinsic in it becomes a call.
 
 mod dispatch;
+mod peak;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod transpose;
@@ -12,6 +13,7 @@ mod transpose;
 mod x86;
 
 pub use dispatch::{Body, Isa, Lanes, Operation, dispatch, vectorised};
+pub use peak::fma_peak;
 pub use portable::Portable;
 
 use crate::array::Accumulator;

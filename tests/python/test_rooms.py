@@ -30,6 +30,7 @@ UNSAFE = ("array/", "simd/", "conv/", "pool/", "parallel", "python/arrays.rs")
 PYTHON_ROOMS: dict[str, set[str]] = {
     "backends": {"_convrs"},
     "functional": {"_convrs", "backends"},
+    "nn": {"_convrs", "functional", "backends"},
     "check": {"functional", "backends"},
     "explanation": {"_convrs", "functional", "backends", "check"},
     "demo": {"_convrs", "functional", "check", "explanation"},

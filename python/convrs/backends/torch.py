@@ -94,6 +94,8 @@ def _random_samples(name: str, input: Tensor) -> Tensor:
 
 def _on_device(name: str, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
     """The function of that name in torch; what torch lacks is put together from torch.nn.functional.pad."""
+    if not hasattr(functional, name):
+        raise TypeError("a planned layer computes on the CPU and keeps its weights there; write input.cpu()")
     tensors = dict(arrays)
     out = tensors.pop("out")
     parameters = dict(parameters)

@@ -1,0 +1,373 @@
+"""Convolutions and transposed convolutions as planned layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, Self, TypeAlias
+
+import numpy as np
+from numpy import ndarray
+from numpy.typing import DTypeLike, NDArray
+
+from .. import _convrs, backends
+from ..functional.arguments import Array, ConvPadding, PaddingMode, Size
+from .plan import Plan
+
+__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
+
+Activation: TypeAlias = str | tuple[str, Any] | tuple[str, float, float]
+"""The name of an activation, with its numbers behind it if it has any."""
+
+Algorithm: TypeAlias = Literal["auto", "direct"]
+"""What computes a layer: "direct", or what is fastest."""
+
+
+class _Layer:
+    """What all convolutions share: a planned kernel and how it is called."""
+
+    __slots__ = ("_layer", "bias", "weight")
+
+    spatial: ClassVar[int]
+    transposed: ClassVar[bool]
+
+    weight: NDArray[Any]
+    """The weights, read-only."""
+    bias: NDArray[Any] | None
+    """The bias, read-only."""
+
+    def _plan(
+        self,
+        weight: Any,
+        bias: Any,
+        stride: Size,
+        padding: ConvPadding,
+        output_padding: Size,
+        dilation: Size,
+        groups: int,
+        padding_mode: PaddingMode,
+        activation: Activation | None,
+        algorithm: Algorithm,
+    ) -> None:
+        self.weight = _read_only("weight", weight)
+        self.bias = None if bias is None else _read_only("bias", bias)
+        self._layer = _convrs.Layer(
+            self.spatial,
+            self.transposed,
+            self.weight,
+            self.bias,
+            stride,
+            padding,
+            output_padding,
+            dilation,
+            groups,
+            padding_mode,
+            _with_numbers(activation),
+            algorithm,
+        )
+
+    def __call__(self, input: Array, residual: Array | None = None, *, out: Array | None = None) -> Array:
+        """Computes the layer.
+
+        Args:
+            input: (batch, in_channels, ...) or (in_channels, ...), in the dtype of the weights.
+            residual: added before the activation; of the result's shape and dtype.
+            out: array that receives the result: its shape, dtype and kind, not overlapping an input.
+
+        Returns:
+            The result, as the function of the same name gives it.
+
+        Raises:
+            ValueError: a shape does not fit.
+            TypeError: a kind or dtype is wrong.
+        """
+        if type(input) is ndarray and residual is None:
+            return self._layer(input, None, out)
+        return backends.call(self._call_arrays, input, {"residual": residual, "out": out})
+
+    def _call_arrays(self, input: Any, residual: Any, out: Any) -> Any:
+        return self._layer(input, residual, out)
+
+    def plan(self, shape: Sequence[int]) -> Plan:
+        """How an input of that shape would be computed.
+
+        Example:
+            >>> import numpy as np
+            >>> layer = Conv2d.from_weights(np.ones((64, 32, 3, 3), np.float32))
+            >>> layer.plan((1, 32, 58, 58)).multiply_adds
+            57802752
+        """
+        fields = self._layer.plan(list(shape))
+        return Plan(**{**fields, "tile": tuple(fields["tile"])})
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(weight={self.weight.shape}, dtype={self.weight.dtype})"
+
+
+class _Conv(_Layer):
+    """A convolution over `spatial` axes."""
+
+    __slots__ = ()
+    transposed = False
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        stride: Size = 1,
+        padding: ConvPadding = 0,
+        dilation: Size = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: PaddingMode = "zeros",
+        device: None = None,
+        dtype: DTypeLike = np.float32,
+        *,
+        activation: Activation | None = None,
+        algorithm: Algorithm = "auto",
+    ) -> None:
+        shape = (out_channels, in_channels // _positive("groups", groups), *_each(kernel_size, self.spatial))
+        weight, drawn = _drawn(shape, out_channels, dtype)
+        self._plan(
+            weight, drawn if bias else None, stride, padding, 0, dilation, groups, padding_mode, activation, algorithm
+        )
+
+    @classmethod
+    def from_weights(
+        cls,
+        weight: Any,
+        bias: Any = None,
+        stride: Size = 1,
+        padding: ConvPadding = 0,
+        dilation: Size = 1,
+        groups: int = 1,
+        padding_mode: PaddingMode = "zeros",
+        *,
+        activation: Activation | None = None,
+        algorithm: Algorithm = "auto",
+    ) -> Self:
+        """A layer of given weights; they are copied.
+
+        Args:
+            weight: (out_channels, in_channels / groups, kernel ...); NumPy arrays, torch tensors, lists.
+            bias: (out_channels,), of the same dtype.
+            stride: as in the function of the same name; so the others.
+            padding: numbers, (before, after) pairs, "valid" or "same".
+            dilation: distance of neighbouring taps.
+            groups: blocks of channels that do not see each other.
+            padding_mode: "zeros", "reflect", "replicate" or "circular".
+            activation: the last step: "relu", "relu6", "silu", "hardswish", "sigmoid", "tanh", "gelu" (with the
+                error function), "leaky_relu" or ("leaky_relu", slope), ("prelu", slopes), ("clamp", least, most).
+            algorithm: "direct": every sum lies within gamma(K + 1) * sum |x| |w| of the exact one and has the bits of the
+                function. "auto": whatever is fastest.
+
+        Raises:
+            ValueError: a shape or value is out of range.
+            TypeError: a kind or dtype is wrong.
+        """
+        layer = cls.__new__(cls)
+        layer._plan(weight, bias, stride, padding, 0, dilation, groups, padding_mode, activation, algorithm)
+        return layer
+
+
+class Conv1d(_Conv):
+    """Convolution over one axis; torch.nn.Conv1d.
+
+    Weights and bias are drawn uniformly from +-1 / sqrt(fan in), as torch draws them, from NumPy's generator without a
+    seed; `from_weights` takes them.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = Conv1d.from_weights(np.array([[[0.25, 0.5, 0.25]]], np.float32), padding=1)
+        >>> layer(np.array([[0, 4, 0, 0]], np.float32))
+        array([[1., 2., 1., 0.]], dtype=float32)
+    """
+
+    __slots__ = ()
+    spatial = 1
+
+
+class Conv2d(_Conv):
+    """Convolution over two axes; torch.nn.Conv2d. Weights are drawn as for `Conv1d`.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = Conv2d(3, 8, 3, padding="same")
+        >>> layer(np.zeros((1, 3, 5, 7), np.float32)).shape
+        (1, 8, 5, 7)
+    """
+
+    __slots__ = ()
+    spatial = 2
+
+
+class Conv3d(_Conv):
+    """Convolution over three axes; torch.nn.Conv3d. Weights are drawn as for `Conv1d`.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = Conv3d(2, 4, (1, 3, 3), stride=(1, 2, 2))
+        >>> layer(np.zeros((2, 4, 9, 9), np.float32)).shape
+        (4, 4, 4, 4)
+    """
+
+    __slots__ = ()
+    spatial = 3
+
+
+class _ConvTranspose(_Layer):
+    """A transposed convolution over `spatial` axes."""
+
+    __slots__ = ()
+    transposed = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        stride: Size = 1,
+        padding: Size = 0,
+        output_padding: Size = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Size = 1,
+        padding_mode: PaddingMode = "zeros",
+        device: None = None,
+        dtype: DTypeLike = np.float32,
+        *,
+        activation: Activation | None = None,
+        algorithm: Algorithm = "auto",
+    ) -> None:
+        if padding_mode != "zeros":
+            raise ValueError(f'padding_mode is "{padding_mode}": a transposed convolution knows "zeros" only')
+        shape = (in_channels, out_channels // _positive("groups", groups), *_each(kernel_size, self.spatial))
+        weight, drawn = _drawn(shape, out_channels, dtype)
+        self._plan(
+            weight,
+            drawn if bias else None,
+            stride,
+            padding,
+            output_padding,
+            dilation,
+            groups,
+            "zeros",
+            activation,
+            algorithm,
+        )
+
+    @classmethod
+    def from_weights(
+        cls,
+        weight: Any,
+        bias: Any = None,
+        stride: Size = 1,
+        padding: Size = 0,
+        output_padding: Size = 0,
+        groups: int = 1,
+        dilation: Size = 1,
+        *,
+        activation: Activation | None = None,
+        algorithm: Algorithm = "auto",
+    ) -> Self:
+        """A layer of given weights; they are copied.
+
+        Args:
+            weight: (in_channels, out_channels / groups, kernel ...); NumPy arrays, torch tensors, lists.
+            bias: (out_channels,), of the same dtype.
+            stride: as in the function of the same name; so the others.
+            padding: outputs cut off on both sides.
+            output_padding: outputs added at the end.
+            groups: blocks of channels that do not see each other.
+            dilation: distance of neighbouring taps.
+            activation: as for convolutions.
+            algorithm: "auto" or "direct".
+
+        Raises:
+            ValueError: a shape or value is out of range.
+            TypeError: a kind or dtype is wrong.
+        """
+        layer = cls.__new__(cls)
+        layer._plan(weight, bias, stride, padding, output_padding, dilation, groups, "zeros", activation, algorithm)
+        return layer
+
+
+class ConvTranspose1d(_ConvTranspose):
+    """Transposed convolution over one axis; torch.nn.ConvTranspose1d. Weights are drawn as for `Conv1d`.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = ConvTranspose1d.from_weights(np.array([[[1, 2]]], np.float32), stride=2)
+        >>> layer(np.array([[1, 10]], np.float32))
+        array([[ 1.,  2., 10., 20.]], dtype=float32)
+    """
+
+    __slots__ = ()
+    spatial = 1
+
+
+class ConvTranspose2d(_ConvTranspose):
+    """Transposed convolution over two axes; torch.nn.ConvTranspose2d. Weights are drawn as for `Conv1d`.
+
+    Example:
+        >>> import numpy as np
+        >>> ConvTranspose2d(8, 4, 2, stride=2)(np.zeros((1, 8, 5, 7), np.float32)).shape
+        (1, 4, 10, 14)
+    """
+
+    __slots__ = ()
+    spatial = 2
+
+
+class ConvTranspose3d(_ConvTranspose):
+    """Transposed convolution over three axes; torch.nn.ConvTranspose3d. Weights are drawn as for `Conv1d`.
+
+    Example:
+        >>> import numpy as np
+        >>> ConvTranspose3d(2, 3, 3)(np.zeros((1, 2, 4, 4, 4), np.float32)).shape
+        (1, 3, 6, 6, 6)
+    """
+
+    __slots__ = ()
+    spatial = 3
+
+
+def _read_only(name: str, array: Any) -> NDArray[Any]:
+    """A copy that nobody can change behind the packed weights."""
+    copy = np.array(backends.to_numpy(name, array), order="C")
+    copy.flags.writeable = False
+    return copy
+
+
+def _with_numbers(activation: Activation | None) -> tuple[str, list[float]] | None:
+    """The name of an activation and a list of its numbers."""
+    if activation is None:
+        return None
+    if isinstance(activation, str):
+        return activation, []
+    if not isinstance(activation, tuple) or not activation or not isinstance(activation[0], str):
+        raise TypeError(f"activation must be a name, or a tuple of a name and its numbers, got {activation!r}")
+    name, *numbers = activation
+    return name, [float(number) for entry in numbers for number in np.ravel(entry)]
+
+
+def _each(value: Size, spatial: int) -> tuple[int, ...]:
+    sizes = tuple(value) if isinstance(value, Sequence) else (value,) * spatial
+    if len(sizes) != spatial or any(size < 1 for size in sizes):
+        raise ValueError(f"kernel_size is {value}: it must be a positive number, or one for each of the {spatial} axes")
+    return sizes
+
+
+def _positive(name: str, value: int) -> int:
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}; the nearest legal value is 1")
+    return value
+
+
+def _drawn(shape: tuple[int, ...], channels: int, dtype: DTypeLike) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Weights and bias as torch.nn.modules.conv draws them: uniform within 1 / sqrt(fan in)."""
+    generator = np.random.default_rng()
+    bound = 1 / math.sqrt(max(1, math.prod(shape[1:])))
+    weight, bias = (generator.uniform(-bound, bound, size).astype(dtype) for size in (shape, channels))
+    return weight, bias

@@ -1,0 +1,197 @@
+"""Planned layers: the function's own bits, the steps behind the sum, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as functional
+from hypothesis import given
+from hypothesis import strategies as st
+
+import convrs
+import strategies
+from convrs import nn
+from operators import OPERATORS, Call, of
+
+LAYERS = {
+    **{f"conv{n}d": getattr(nn, f"Conv{n}d") for n in (1, 2, 3)},
+    **{f"conv_transpose{n}d": getattr(nn, f"ConvTranspose{n}d") for n in (1, 2, 3)},
+}
+CONVOLUTIONS = of("conv", "conv_transpose")
+
+
+def layer_of(call: Call, **steps: Any) -> Any:
+    parameters = {name: value for name, value in call.parameters.items() if name != "out"}
+    arrays = dict(call.arrays)
+    arrays.pop("input")
+    return LAYERS[call.operator.name].from_weights(**arrays, **parameters, **steps)
+
+
+def bits(array: np.ndarray) -> bytes:
+    return np.ascontiguousarray(array).tobytes()
+
+
+@pytest.mark.parametrize("operator", CONVOLUTIONS, ids=str)
+@given(data=st.data())
+def test_a_layer_gives_the_bits_of_the_function(operator: Any, data: st.DataObject) -> None:
+    call = data.draw(strategies.calls(operator, data.draw(st.sampled_from(operator.dtypes))))
+    layer = layer_of(call, algorithm="direct")
+    expected = call()
+    actual = layer(call.input)
+    assert actual.dtype == expected.dtype
+    assert bits(actual) == bits(expected)
+    out = np.zeros_like(expected)
+    assert layer(call.input, out=out) is out
+    assert bits(out) == bits(expected)
+
+
+ACTIVATIONS: dict[str, tuple[Any, Any]] = {
+    "relu": ("relu", functional.relu),
+    "relu6": ("relu6", functional.relu6),
+    "leaky_relu": ("leaky_relu", functional.leaky_relu),
+    "leaky_relu slope": (("leaky_relu", 0.25), lambda x: functional.leaky_relu(x, 0.25)),
+    "prelu": (("prelu", 0.25), lambda x: functional.prelu(x, torch.tensor([0.25], dtype=x.dtype))),
+    "prelu each": (
+        ("prelu", np.arange(5) / 8),
+        lambda x: functional.prelu(x, (torch.arange(5) / 8).to(x.dtype)),
+    ),
+    "clamp": (("clamp", -0.5, 0.75), lambda x: x.clamp(-0.5, 0.75)),
+}
+SMOOTH: dict[str, tuple[Any, Any]] = {
+    "hardswish": ("hardswish", functional.hardswish),
+    "silu": ("silu", functional.silu),
+    "sigmoid": ("sigmoid", torch.sigmoid),
+    "tanh": ("tanh", torch.tanh),
+    "gelu": ("gelu", functional.gelu),
+}
+
+
+@pytest.fixture(params=["float32", "float64"])
+def operands(request: pytest.FixtureRequest) -> list[np.ndarray]:
+    generator = np.random.default_rng(0)
+    shapes = [(2, 3, 9, 21), (5, 3, 3, 3), (5,), (2, 5, 9, 21)]
+    return [generator.standard_normal(shape).astype(request.param) for shape in shapes]
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("with_residual", [False, True])
+def test_exact_steps_are_the_separate_steps_to_the_bit(
+    operands: list[np.ndarray], name: str, with_residual: bool
+) -> None:
+    input, weight, bias, residual = operands
+    activation, step = ACTIVATIONS[name]
+    layer = nn.Conv2d.from_weights(weight, bias, padding=1, activation=activation, algorithm="direct")
+    plain = convrs.conv2d(input, weight, bias, padding=1)
+    expected = step(torch.from_numpy(plain + residual if with_residual else plain)).numpy()
+    np.testing.assert_array_equal(layer(input, residual if with_residual else None), expected)
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_smooth_steps_round_a_few_times(operands: list[np.ndarray], name: str) -> None:
+    input, weight, bias, _ = operands
+    activation, step = SMOOTH[name]
+    layer = nn.Conv2d.from_weights(weight, bias, padding=1, activation=activation, algorithm="direct")
+    plain = torch.from_numpy(convrs.conv2d(input, weight, bias, padding=1))
+    expected = step(plain.double()).numpy()
+    roundoff = np.finfo(input.dtype).eps / 2
+    # Each of at most eight operations rounds relative to the sum it works on.
+    np.testing.assert_allclose(layer(input), expected, rtol=16 * roundoff, atol=8 * roundoff)
+
+
+@pytest.mark.parametrize("name", [*ACTIVATIONS, *SMOOTH])
+def test_nan_passes_through_every_activation(name: str) -> None:
+    activation = {**ACTIVATIONS, **SMOOTH}[name][0]
+    layer = nn.Conv1d.from_weights(np.ones((5, 1, 1), np.float32), activation=activation)
+    assert np.isnan(layer(np.full((1, 1, 3), np.nan, np.float32))).all()
+
+
+def test_a_residual_of_any_layout(operands: list[np.ndarray]) -> None:
+    input, weight, bias, residual = operands
+    layer = nn.Conv2d.from_weights(weight, bias, padding=1, algorithm="direct")
+    expected = layer(input, residual)
+    np.testing.assert_array_equal(layer(input, np.asfortranarray(residual)), expected)
+    np.testing.assert_array_equal(layer(input, residual[:, :, ::-1].copy()[:, :, ::-1]), expected)
+
+
+def test_any_batch_and_size_with_one_layer(operands: list[np.ndarray]) -> None:
+    _, weight, bias, _ = operands
+    layer = nn.Conv2d.from_weights(weight, bias, stride=2, algorithm="direct")
+    generator = np.random.default_rng(1)
+    for shape in [(1, 3, 3, 3), (4, 3, 31, 7), (3, 50, 50), (0, 3, 8, 8)]:
+        input = generator.standard_normal(shape).astype(weight.dtype)
+        np.testing.assert_array_equal(layer(input), convrs.conv2d(input, weight, bias, stride=2))
+
+
+def test_tensors_in_tensors_out(operands: list[np.ndarray]) -> None:
+    input, weight, bias, residual = map(torch.from_numpy, operands)
+    layer = nn.Conv2d.from_weights(weight, bias, padding=1)
+    result = layer(input, residual)
+    assert isinstance(result, torch.Tensor)
+    np.testing.assert_array_equal(result.numpy(), layer(input.numpy(), residual.numpy()))
+    half = nn.Conv2d.from_weights(weight.bfloat16(), bias.bfloat16(), padding=1)
+    assert half(input.bfloat16()).dtype == torch.bfloat16
+
+
+def test_a_layer_draws_its_weights_as_torch_does() -> None:
+    layer = nn.Conv2d(12, 20, (3, 5), groups=4)
+    assert layer.weight.shape == torch.nn.Conv2d(12, 20, (3, 5), groups=4).weight.shape
+    assert layer.bias is not None
+    bound = 1 / np.sqrt(3 * 3 * 5)
+    assert 0.9 * bound < np.abs(layer.weight).max() <= bound
+    assert nn.ConvTranspose1d(6, 4, 3, groups=2, bias=False).bias is None
+    transposed = torch.nn.ConvTranspose1d(6, 4, 3, groups=2)
+    assert nn.ConvTranspose1d(6, 4, 3, groups=2).weight.shape == transposed.weight.shape
+
+
+def test_weights_cannot_be_changed_behind_the_plan() -> None:
+    weight = np.ones((1, 1, 2), np.float32)
+    layer = nn.Conv1d.from_weights(weight)
+    weight[:] = 7
+    np.testing.assert_array_equal(layer(np.ones((1, 3), np.float32)), [[2, 2]])
+    with pytest.raises(ValueError, match="read-only"):
+        layer.weight[0] = 7
+
+
+def test_a_plan_says_what_will_be_done() -> None:
+    plan = nn.Conv2d(64, 64, 3, padding=1).plan((1, 64, 56, 56))
+    assert plan.multiply_adds == 64 * 56 * 56 * 64 * 9
+    assert plan.scratch_bytes <= 8 << 20
+    assert plan.algorithm in str(plan)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "text"),
+    [
+        (lambda: nn.Conv2d.from_weights(np.ones((2, 2, 3), np.float32)), ValueError, "weight has shape"),
+        (lambda: nn.Conv1d.from_weights(np.ones((2, 2, 3)), np.ones(3)), ValueError, "2 output channels"),
+        (lambda: nn.Conv1d.from_weights(np.ones((2, 2, 3)), np.ones(2, np.float32)), TypeError, "float64"),
+        (lambda: nn.Conv1d.from_weights(np.ones((2, 2, 3)), activation="rellu"), ValueError, "rellu"),
+        (lambda: nn.Conv1d.from_weights(np.ones((2, 2, 3)), activation=("clamp", 1)), ValueError, "least and"),
+        (lambda: nn.Conv1d.from_weights(np.ones((2, 2, 3)), activation=("prelu", [1, 2, 3])), ValueError, "2 output"),
+        (lambda: nn.Conv1d.from_weights(np.ones((2, 2, 3)), activation=7), TypeError, "activation"),
+        (lambda: nn.Conv1d.from_weights(np.ones((2, 2, 3), np.int8), activation="relu"), TypeError, "int8"),
+        (lambda: nn.Conv1d.from_weights(np.ones((2, 2, 3)), padding_mode="mirror"), ValueError, "mirror"),
+        (lambda: nn.ConvTranspose1d(2, 2, 3, padding_mode="circular"), ValueError, "zeros"),
+        (lambda: nn.Conv1d(2, 2, 0), ValueError, "kernel_size"),
+        (lambda: nn.Conv1d(2, 2, 1, groups=0), ValueError, "groups must be at least 1"),
+        (lambda: nn.Conv1d(2, 2, 3)(np.ones((1, 2, 9))), TypeError, "input is float64"),
+        (lambda: nn.Conv1d(2, 2, 3)(np.ones((1, 3, 9), np.float32)), ValueError, "3 channels"),
+        (lambda: nn.Conv1d(2, 2, 3)(np.ones((1, 2, 2), np.float32)), ValueError, "kernel size 3 is too large"),
+        (
+            lambda: nn.Conv1d(2, 2, 3)(np.ones((1, 2, 9), np.float32), np.ones((1, 2, 9), np.float32)),
+            ValueError,
+            r"residual has shape or size \[1, 2, 9\]",
+        ),
+        (lambda: nn.Conv1d(2, 2, 3).plan((1, 2)), ValueError, "axes"),
+    ],
+)
+def test_refusals_say_what_is_wrong(make: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        make()
+
+
+def test_every_convolution_has_a_layer() -> None:
+    assert LAYERS.keys() == {name for name in OPERATORS if name.startswith("conv")}
