@@ -185,7 +185,7 @@ def test_a_plan_says_what_will_be_done() -> None:
             ValueError,
             r"residual has shape or size \[1, 2, 9\]",
         ),
-        (lambda: nn.Conv1d(2, 2, 3).plan((1, 2)), ValueError, "axes"),
+        (lambda: nn.Conv1d(2, 2, 3).plan((2, 2, 2, 2)), ValueError, "3 axes"),
     ],
 )
 def test_refusals_say_what_is_wrong(make: Any, error: type[Exception], text: str) -> None:

@@ -159,8 +159,8 @@ class _Conv(_Layer):
             padding_mode: "zeros", "reflect", "replicate" or "circular".
             activation: the last step: "relu", "relu6", "silu", "hardswish", "sigmoid", "tanh", "gelu" (with the
                 error function), "leaky_relu" or ("leaky_relu", slope), ("prelu", slopes), ("clamp", least, most).
-            algorithm: "direct": every sum lies within gamma(K + 1) * sum |x| |w| of the exact one and has the bits of the
-                function. "auto": whatever is fastest.
+            algorithm: "direct": every sum lies within gamma(K + 1) * sum |x| |w| of the exact one and has the bits of
+                the function. "auto": whatever is fastest.
 
         Raises:
             ValueError: a shape or value is out of range.
