@@ -9,6 +9,7 @@ pub(super) struct Sizes {
     panel: usize,
     patch: usize,
     sums: usize,
+    rows: usize,
     taps: usize,
     pixels: usize,
 }
@@ -18,6 +19,8 @@ pub(super) struct Buffers<'a, T> {
     pub panel: &'a mut [T],
     pub patch: &'a mut [T],
     pub sums: &'a mut [T],
+    /// Sums of a piece, a row a channel, where channels lie in the vectors.
+    pub rows: &'a mut [T],
     /// Offset of every tap in the patch.
     pub taps: &'a mut [u32],
     /// Offset of every pixel (or vector of pixels) in the patch, in the output, in the residual.
@@ -35,10 +38,12 @@ impl Sizes {
         let pixels = depth * height * row;
         let piece = if plan.algorithm == Algorithm::Direct { plan.piece } else { plan.piece / plan.lanes };
         let sums = pixels.min(piece) * if plan.algorithm == Algorithm::Direct { 1 } else { plan.lanes };
+        let rows = if plan.algorithm == Algorithm::Direct { sums.next_multiple_of(plan.lanes) * plan.lanes } else { 0 };
         Sizes {
             panel: taps * plan.block * blocks,
             patch: plan.chunk_channels * extents(plan, largest, plan.tile, plan.chunk_taps),
             sums: sums.next_multiple_of(plan.lanes) * plan.block,
+            rows,
             taps,
             pixels,
         }
@@ -46,9 +51,9 @@ impl Sizes {
 
     pub fn bytes<T>(&self) -> usize {
         let line = 64;
-        let elements = self.panel + self.patch + self.sums;
+        let elements = self.panel + self.patch + self.sums + self.rows;
         let offsets = (self.taps + self.pixels) * size_of::<u32>() + 2 * self.pixels * size_of::<isize>();
-        elements * size_of::<T>() + offsets + 7 * line
+        elements * size_of::<T>() + offsets + 8 * line
     }
 
     pub fn cut<'a, T: Accumulator>(&self, scratch: &mut Scratch<'a>) -> Buffers<'a, T> {
@@ -56,6 +61,7 @@ impl Sizes {
             panel: scratch.cut(self.panel),
             patch: scratch.cut(self.patch),
             sums: scratch.cut(self.sums),
+            rows: scratch.cut(self.rows),
             taps: scratch.cut(self.taps),
             pixels: scratch.cut(self.pixels),
             places: scratch.cut(self.pixels),

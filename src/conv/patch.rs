@@ -234,17 +234,18 @@ impl<E: Element> Operation<E::Accumulator> for Stage<'_, E> {
         let [depth, height, _] = patch.axes.map(|axis| axis.length);
         let row = patch.strides[1];
         let origins: [isize; 3] = std::array::from_fn(|axis| request.origin(axis));
-        for z in 0..depth {
-            let z_source = patch.axes[0].source(z);
-            let in_depth = shape.mode.source(origins[0] + z_source as isize, shape.input[0]);
-            for y in 0..height {
-                let y_source = patch.axes[1].source(y);
-                if !request.read_by_a_pixel(0, z_source) || !request.read_by_a_pixel(1, y_source) {
-                    continue;
-                }
-                let in_height = shape.mode.source(origins[1] + y_source as isize, shape.input[1]);
-                let source = in_depth.zip(in_height);
-                for channel in 0..request.chunk.channel_count() {
+        // A channel at a time: its rows lie side by side in the input.
+        for channel in 0..request.chunk.channel_count() {
+            for z in 0..depth {
+                let z_source = patch.axes[0].source(z);
+                let in_depth = shape.mode.source(origins[0] + z_source as isize, shape.input[0]);
+                for y in 0..height {
+                    let y_source = patch.axes[1].source(y);
+                    if !request.read_by_a_pixel(0, z_source) || !request.read_by_a_pixel(1, y_source) {
+                        continue;
+                    }
+                    let in_height = shape.mode.source(origins[1] + y_source as isize, shape.input[1]);
+                    let source = in_depth.zip(in_height);
                     let start = (channel * depth + z) * height * row + y * row;
                     let target = &mut scratch[start..start + row];
                     match source {

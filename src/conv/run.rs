@@ -13,7 +13,7 @@ use super::patch::{Patch, Request, Tile};
 use super::plan::{Algorithm, Plan};
 use super::weights::Weights;
 use super::write::{Layout, Places, Write};
-use crate::array::{Element, SharedOutput, View, ViewMut, contiguous_strides, with_scratch};
+use crate::array::{Element, SharedOutput, View, ViewMut, with_scratch};
 use crate::error::Error;
 use crate::parallel::{Progress, for_each_chunk};
 use crate::shape::{AxisPass, ConvShape, RANK};
@@ -278,10 +278,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         let (shape, plan) = (self.shape, &self.passes.plan);
         let strides = self.output.strides();
         let layout = match plan.algorithm {
-            Algorithm::Direct => {
-                let rising = strides[2..] == contiguous_strides(shape.output_shape())[2..];
-                Layout::Pixels { lanes: block.lanes, rising }
-            }
+            Algorithm::Direct => Layout::Pixels { lanes: block.lanes, rows: work.rows },
             Algorithm::Depthwise => {
                 let width = task.tile.size[2];
                 let per_row = width.div_ceil(plan.lanes);

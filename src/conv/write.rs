@@ -1,6 +1,7 @@
 //! Sums become outputs: transposed where channels lie in the vectors, then bias, residual, activation, rounding.
 
 use super::epilogue::Epilogue;
+use super::plan::DIRECT_PIECE;
 use crate::array::{Element, SharedOutput};
 use crate::simd::{Operation, Simd};
 
@@ -23,115 +24,150 @@ pub(super) struct Write<'a, E: Element> {
     pub channels: usize,
     pub places: Places<'a>,
     pub sums: &'a mut [E::Accumulator],
-    pub layout: Layout,
+    pub layout: Layout<'a, E::Accumulator>,
 }
 
 /// How the sums lie.
-#[derive(Clone, Copy)]
-pub(super) enum Layout {
-    /// `[pixel][lane]`, one place a pixel. Where places rise, `LANES` of them that span `LANES` elements are neighbours.
-    Pixels { lanes: usize, rising: bool },
+pub(super) enum Layout<'a, T> {
+    /// `[pixel][lane]`, one place a pixel. `rows` has room for a vector of channels by all pixels, rounded up to whole vectors.
+    Pixels { lanes: usize, rows: &'a mut [T] },
     /// `[channel][vector][lane]`, one place a vector; the last of the `per_row` vectors of a row has `tail` pixels. Vectors are
     /// counted from `first` on; pixels are `step` elements apart in the output, `residual_step` in the residual.
     Vectors { first: usize, per_row: usize, tail: usize, step: isize, residual_step: isize },
 }
-
-/// One square block.
-#[repr(align(64))]
-struct Block<T>([T; 256]);
 
 impl<E: Element> Operation<E::Accumulator> for Write<'_, E> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd<Scalar = E::Accumulator>>(self, simd: S) {
-        match self.layout {
-            Layout::Pixels { lanes, rising } => self.pixels(simd, lanes, rising),
-            Layout::Vectors { .. } => self.vectors(simd),
+        let Write { output, epilogue, image, channel, channels, places, sums, layout } = self;
+        let target = Target { output, epilogue, image, places };
+        match layout {
+            Layout::Pixels { lanes, rows } => {
+                let runs = Runs::of(places.output);
+                let length = places.output.len().next_multiple_of(S::LANES);
+                assert!(sums.len() >= length * lanes && rows.len() >= length * S::LANES);
+                for vector in (0..channels).step_by(S::LANES) {
+                    for first in (0..length).step_by(S::LANES) {
+                        let (from, to) = (sums[first * lanes + vector..].as_ptr(), rows[first..].as_mut_ptr());
+                        // SAFETY: sums and rows have room for whole vectors of pixels.
+                        unsafe { simd.transpose(from, lanes, to, length) };
+                    }
+                    // A channel at a time: neighbouring lines of the output, however far apart its channels are.
+                    for lane in 0..S::LANES.min(channels - vector) {
+                        let row = &mut rows[lane * length..][..places.output.len()];
+                        target.pixels(simd, channel + vector + lane, row, &runs);
+                    }
+                }
+            }
+            Layout::Vectors { first, per_row, tail, step, residual_step } => {
+                let count = places.output.len();
+                for index in 0..channels * count {
+                    let (of, vector) = (index / count, index % count);
+                    let last = (first + vector + 1).is_multiple_of(per_row);
+                    let sums = &mut sums[index * S::LANES..(index + 1) * S::LANES];
+                    if last {
+                        target.vector(channel + of, vector, &mut sums[..tail], step, residual_step);
+                    } else {
+                        target.vector(channel + of, vector, sums, step, residual_step);
+                    }
+                }
+            }
         }
     }
 }
 
-impl<E: Element> Write<'_, E> {
+/// Where values go, and what is done to them on the way.
+struct Target<'a, E: Element> {
+    output: &'a SharedOutput<'a, E>,
+    epilogue: &'a Epilogue<'a, E>,
+    image: usize,
+    places: Places<'a>,
+}
+
+impl<E: Element> Target<'_, E> {
+    /// The first element of a channel of the residual, if there is one.
     #[inline(always)]
     fn residual(&self, channel: usize) -> *const E {
-        let start = |residual: &crate::array::View<'_, E>| {
+        self.epilogue.residual.as_ref().map_or(std::ptr::null(), |residual| {
             let offset = residual.offset([self.image, channel, 0, 0, 0]);
             // SAFETY: image and channel are inside the residual, which has the output's shape.
             unsafe { residual.pointer().offset(offset) }
-        };
-        self.epilogue.residual.as_ref().map_or(std::ptr::null(), start)
+        })
     }
 
+    /// Writes the pixels of one channel.
     #[inline(always)]
-    fn pixels<S: Simd<Scalar = E::Accumulator>>(self, simd: S, lanes: usize, rising: bool) {
-        let count = self.places.output.len();
-        assert!(self.sums.len() >= count.next_multiple_of(S::LANES) * lanes && S::LANES * S::LANES <= 256);
-        let mut block = Block([E::Accumulator::default(); 256]);
-        for vector in (0..self.channels).step_by(S::LANES) {
-            for first in (0..count).step_by(S::LANES) {
-                // SAFETY: the sums have room for whole vectors of pixels; the block for LANES * LANES elements.
-                unsafe { simd.transpose(self.sums.as_ptr().add(first * lanes + vector), lanes, block.0.as_mut_ptr(), S::LANES) };
-                let places = &self.places.output[first..count.min(first + S::LANES)];
-                let adjacent = rising && places.len() == S::LANES && places[S::LANES - 1] - places[0] == S::LANES as isize - 1;
-                for lane in 0..S::LANES.min(self.channels - vector) {
-                    let channel = self.channel + vector + lane;
-                    let to = self.output.channel(self.image, channel);
-                    let from = self.residual(channel);
-                    // SAFETY: the residual has an element at each of its places.
-                    let residual = |at: usize| unsafe { *from.offset(self.places.residual[first + at]) };
-                    let row = &mut block.0[lane * S::LANES..(lane + 1) * S::LANES];
-                    // SAFETY: the places are this task's own; adjacent ones are LANES neighbours.
-                    unsafe {
-                        if adjacent {
-                            self.epilogue.apply(channel, row, residual);
-                            let to = to.offset(places[0]);
-                            for (at, value) in row.iter().enumerate() {
-                                *to.add(at) = E::narrow(*value);
-                            }
-                        } else {
-                            let row = &mut row[..places.len()];
-                            self.epilogue.apply(channel, row, residual);
-                            for (place, value) in places.iter().zip(row) {
-                                *to.offset(*place) = E::narrow(*value);
-                            }
-                        }
+    fn pixels<S: Simd<Scalar = E::Accumulator>>(&self, simd: S, channel: usize, row: &mut [S::Scalar], runs: &Runs) {
+        let from = self.residual(channel);
+        // SAFETY: the residual has an element at each of its places.
+        self.epilogue.apply(channel, row, |at| unsafe { *from.offset(self.places.residual[at]) });
+        let to = self.output.channel(self.image, channel);
+        let mut start = 0;
+        for &end in &runs.ends[..runs.count] {
+            let end = usize::from(end);
+            // SAFETY: the places are this task's own, and those of a run are neighbours; with `IN_PLACE` an element is its
+            // accumulator.
+            unsafe {
+                let run = to.offset(self.places.output[start]);
+                let row = &row[start..end];
+                let mut done = 0;
+                if E::IN_PLACE {
+                    while done + S::LANES <= row.len() {
+                        simd.store(run.cast::<S::Scalar>().add(done), simd.load(row.as_ptr().add(done)));
+                        done += S::LANES;
                     }
                 }
+                for at in done..row.len() {
+                    *run.add(at) = E::narrow(*row.get_unchecked(at));
+                }
             }
+            start = end;
         }
     }
 
+    /// Writes one vector of pixels of one channel.
     #[inline(always)]
-    fn vectors<S: Simd<Scalar = E::Accumulator>>(self, _simd: S) {
-        let Layout::Vectors { first, per_row, tail, step, residual_step } = self.layout else { return };
-        let count = self.places.output.len();
-        for channel in 0..self.channels {
-            let from = self.residual(self.channel + channel);
-            let to = self.output.channel(self.image, self.channel + channel);
-            for vector in 0..count {
-                let start = (channel * count + vector) * S::LANES;
-                // SAFETY: the places are this task's own, and the residual has an element at each of its places.
-                unsafe {
-                    let to = to.offset(self.places.output[vector]);
-                    let residual = |at: usize| *from.offset(self.places.residual[vector] + at as isize * residual_step);
-                    let last = (first + vector + 1).is_multiple_of(per_row);
-                    if step == 1 && !last {
-                        let row = &mut self.sums[start..start + S::LANES];
-                        self.epilogue.apply(self.channel + channel, row, residual);
-                        for (at, value) in row.iter().enumerate() {
-                            *to.add(at) = E::narrow(*value);
-                        }
-                    } else {
-                        let pixels = if last { tail } else { S::LANES };
-                        let row = &mut self.sums[start..start + pixels];
-                        self.epilogue.apply(self.channel + channel, row, residual);
-                        for (at, value) in row.iter().enumerate() {
-                            *to.offset(at as isize * step) = E::narrow(*value);
-                        }
-                    }
+    fn vector(&self, channel: usize, vector: usize, sums: &mut [E::Accumulator], step: isize, residual_step: isize) {
+        let from = self.residual(channel);
+        // SAFETY: the residual has an element at each of its places.
+        let residual = |at: usize| unsafe { *from.offset(self.places.residual[vector] + at as isize * residual_step) };
+        self.epilogue.apply(channel, sums, residual);
+        // SAFETY: the places are this task's own.
+        unsafe {
+            let to = self.output.channel(self.image, channel).offset(self.places.output[vector]);
+            if step == 1 {
+                for (at, sum) in sums.iter().enumerate() {
+                    *to.add(at) = E::narrow(*sum);
+                }
+            } else {
+                for (at, sum) in sums.iter().enumerate() {
+                    *to.offset(at as isize * step) = E::narrow(*sum);
                 }
             }
         }
     }
 }
+
+/// Neighbours among the places of a piece: each run ends before `ends`.
+struct Runs {
+    ends: [u8; DIRECT_PIECE],
+    count: usize,
+}
+
+impl Runs {
+    #[inline(always)]
+    fn of(places: &[isize]) -> Self {
+        let mut runs = Runs { ends: [0; DIRECT_PIECE], count: 0 };
+        for at in 1..=places.len() {
+            if at == places.len() || places[at] != places[at - 1] + 1 {
+                runs.ends[runs.count] = at as u8;
+                runs.count += 1;
+            }
+        }
+        runs
+    }
+}
+
+const _: () = assert!(DIRECT_PIECE <= u8::MAX as usize);
