@@ -10,7 +10,8 @@ pub(super) struct Sizes {
     patch: usize,
     sums: usize,
     rows: usize,
-    taps: usize,
+    /// Of the largest chunk.
+    pub taps: usize,
     pixels: usize,
 }
 
@@ -30,18 +31,20 @@ pub(super) struct Buffers<'a, T> {
 }
 
 impl Sizes {
-    /// For tasks of `blocks` blocks whose weights are not packed.
-    pub fn of(shape: &ConvShape, largest: &[AxisPass; 3], plan: &Plan, blocks: usize) -> Self {
+    /// For tasks that pack the weights of `panels` blocks; `staged` is what one copy of the input serves.
+    pub fn of(shape: &ConvShape, largest: &[AxisPass; 3], staged: &[AxisPass; 3], plan: &Plan, panels: usize) -> Self {
         let taps = plan.chunk_len().min(shape.in_channels * largest.iter().map(|axis| axis.taps).product::<usize>());
         let [depth, height, width] = plan.tile;
         let row = if plan.algorithm == Algorithm::Direct { width } else { width.div_ceil(plan.lanes) };
         let pixels = depth * height * row;
         let piece = if plan.algorithm == Algorithm::Direct { plan.piece } else { plan.piece / plan.lanes };
         let sums = pixels.min(piece) * if plan.algorithm == Algorithm::Direct { 1 } else { plan.lanes };
+        // Chunks of taps are cut from the pass itself; what several passes share is staged whole.
+        let staged_taps = if staged == largest { plan.chunk_taps } else { staged.map(|axis| axis.taps) };
         let rows = if plan.algorithm == Algorithm::Direct { sums.next_multiple_of(plan.lanes) * plan.lanes } else { 0 };
         Sizes {
-            panel: taps * plan.block * blocks,
-            patch: plan.chunk_channels * extents(plan, largest, plan.tile, plan.chunk_taps),
+            panel: taps * plan.block * panels,
+            patch: plan.chunk_channels * extents(plan, staged, plan.tile, staged_taps),
             sums: sums.next_multiple_of(plan.lanes) * plan.block,
             rows,
             taps,

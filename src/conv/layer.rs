@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::epilogue::Epilogue;
-use super::passes::{Passes, all_finite};
+use super::passes::{Outside, Passes, all_finite};
 use super::plan::{Algorithm, Plan};
 use super::run::{compute, lanes};
 use super::weights::{Packed, Weights};
@@ -75,7 +75,7 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             weight_shape: weight.shape(),
             bias: bias.map(copied).transpose()?,
             activation,
-            finite: all_finite(weight),
+            finite: all_finite(weight)?,
             channels_in_vectors: OnceLock::new(),
             pixels_in_vectors: OnceLock::new(),
         })
@@ -102,17 +102,24 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             None => None,
         };
         let epilogue = Epilogue { bias, residual, activation: self.activation.clone() };
-        let packed = !shape.transposed || self.finite;
-        let passes = Passes::new(shape, lanes::<E::Accumulator>(self.isa), size_of::<E::Accumulator>(), !packed, packed);
-        let weights = if packed { Weights::Packed(self.packed(shape, &passes.plan)) } else { Weights::Given(self.weight()) };
+        let passes = self.passes(shape);
+        let weights = match passes.outside {
+            Outside::Padding => Weights::Packed(self.packed(shape, &passes.plan)),
+            Outside::Clipped | Outside::Dropped => Weights::Given(self.weight()),
+        };
         compute(self.isa, &passes, input, weights, &epilogue, output)
+    }
+
+    fn passes<'a>(&self, shape: &'a ConvShape) -> Passes<'a> {
+        let outside = Outside::of(shape, self.finite);
+        let packed = outside == Outside::Padding;
+        Passes::new(shape, lanes::<E::Accumulator>(self.isa), size_of::<E::Accumulator>(), outside, packed)
     }
 
     /// How `run` would compute `shape`.
     pub fn summary(&self, shape: &ConvShape) -> Summary {
-        let packed = !shape.transposed || self.finite;
-        let passes = Passes::new(shape, lanes::<E::Accumulator>(self.isa), size_of::<E::Accumulator>(), !packed, packed);
-        let tasks = passes.count() * passes.tasks_per_pass;
+        let passes = self.passes(shape);
+        let tasks = passes.tasks();
         let per_output = shape.in_channels * shape.kernel.iter().product::<usize>();
         let [batch, channels, depth, height, width] = if shape.transposed {
             [shape.batch, shape.groups * shape.out_channels, shape.input[0], shape.input[1], shape.input[2]]

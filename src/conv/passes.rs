@@ -1,64 +1,133 @@
 //! The passes of a convolution, and how they are cut into tasks.
 
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::buffers::Sizes;
-use super::plan::{PANEL_BYTES, Plan, plan};
-use crate::array::{Element, View};
-use crate::parallel::num_threads;
+use super::plan::{PANEL_BYTES, PATCH_BYTES, Plan, extents, plan};
+use crate::array::{Accumulator, Element, View};
+use crate::error::Error;
+use crate::parallel::{for_each_chunk, num_threads};
 use crate::shape::{AxisPass, ConvShape};
+
+/// What becomes of the taps that read outside the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outside {
+    /// They read what the padding holds.
+    Padding,
+    /// There is no padding that they could read (a transposed convolution), but zeros serve as well; where there are many such
+    /// taps they are cut away.
+    Clipped,
+    /// They take no part at all: zero times an infinite weight must not become NaN.
+    Dropped,
+}
+
+impl Outside {
+    /// For weights of which is known whether they are finite.
+    pub fn of(shape: &ConvShape, finite: bool) -> Self {
+        let long = |axis: usize| {
+            let longest = (0..shape.passes(axis).min(1)).map(|pass| shape.axis_pass(axis, pass).taps).max();
+            longest.is_some_and(|taps| taps > shape.input[axis])
+        };
+        match shape.transposed {
+            true if !finite => Outside::Dropped,
+            true if (0..3).any(long) => Outside::Clipped,
+            _ => Outside::Padding,
+        }
+    }
+}
 
 /// All passes of a convolution. They share one plan, made for the largest, and are counted rather than listed: a transposed
 /// convolution has a pass for every combination of its axes' phases.
 pub(super) struct Passes<'a> {
     pub shape: &'a ConvShape,
-    /// Along each axis the passes without taps outside the input, where such taps must not take part.
-    bare: Option<[Vec<AxisPass>; 3]>,
+    pub outside: Outside,
     counts: [usize; 3],
     pub plan: Plan,
+    /// What one copy of the input serves, if every task computes all passes of its tile: the inputs of all of them.
+    pub shared: Option<[AxisPass; 3]>,
     /// Tiles of the largest pass; a smaller one may have no output in the last.
     pub tiles: [usize; 3],
     /// Blocks of output channels that share one copy of the input, and how many such splits there are.
     pub blocks_per_split: usize,
     pub splits: usize,
-    pub tasks_per_pass: usize,
+    /// Tasks of one pass, or of all where they are shared.
+    tasks_per_pass: usize,
     pub buffers: Sizes,
 }
 
 impl<'a> Passes<'a> {
-    /// With `bare`, no tap outside the input takes part, not even as a zero. `packed` says that the weights are.
-    pub fn new(shape: &'a ConvShape, lanes: usize, size: usize, bare: bool, packed: bool) -> Self {
-        let whole = |axis: usize| (0..shape.passes(axis)).map(move |pass| shape.axis_pass(axis, pass));
-        let bare: Option<[Vec<AxisPass>; 3]> = bare
-            .then(|| std::array::from_fn(|axis| whole(axis).flat_map(|pass| pass.without_padding(shape.input[axis])).collect()));
-        let largest = std::array::from_fn(|axis| match &bare {
-            Some(lists) => largest(lists[axis].iter().copied()),
-            None => largest(whole(axis)),
-        });
-        let counts: [usize; 3] = std::array::from_fn(|axis| bare.as_ref().map_or(shape.passes(axis), |lists| lists[axis].len()));
-        let plan = plan(shape, &largest, lanes, size);
+    /// `packed` says that the weights are; they are only with [`Outside::Padding`].
+    pub fn new(shape: &'a ConvShape, lanes: usize, size: usize, outside: Outside, packed: bool) -> Self {
+        let counts = std::array::from_fn(|axis| shape.passes(axis));
+        let all = |axis: usize| (0..counts[axis]).map(move |pass| shape.axis_pass(axis, pass));
+        let mut largest: [AxisPass; 3] = std::array::from_fn(|axis| largest(all(axis)));
+        if outside != Outside::Padding {
+            // Tiles as long as the input: longer ones would have more taps outside it.
+            for (axis, largest) in largest.iter_mut().enumerate() {
+                let outputs = longest_tile(shape, axis, lanes);
+                largest.taps = largest.taps.min((outputs + shape.input[axis]) / largest.tap_step + 1);
+            }
+        }
+        let mut plan = plan(shape, &largest, lanes, size);
+        if outside != Outside::Padding {
+            plan.tile = std::array::from_fn(|axis| plan.tile[axis].min(longest_tile(shape, axis, lanes)));
+        }
         let tiles: [usize; 3] = std::array::from_fn(|axis| largest[axis].outputs.div_ceil(plan.tile[axis]));
         let blocks = shape.out_channels.div_ceil(plan.block);
-        let units = shape.groups * shape.batch * tiles.iter().product::<usize>();
+        let count: usize = counts.iter().product();
         let panel = plan.chunk_len().saturating_mul(plan.block * size).max(1);
+        let union = std::array::from_fn(|axis| union(all(axis)));
+        let shared = (outside == Outside::Padding
+            && plan.chunk_taps == largest.map(|axis| axis.taps)
+            && (packed || panel.saturating_mul(count) <= PANEL_BYTES)
+            && (count == 1 || extents(&plan, &union, plan.tile, union.map(|axis| axis.taps)) <= PATCH_BYTES / size))
+            .then_some(union);
+        let panel = if shared.is_some() { panel.saturating_mul(count) } else { panel };
         let most_blocks = if packed { blocks } else { (PANEL_BYTES / panel).max(1) };
-        let splits = splits(blocks, most_blocks, units * counts.iter().product::<usize>());
+        let units = shape.groups * shape.batch * tiles.iter().product::<usize>();
+        let splits = splits(blocks, most_blocks, if shared.is_some() { units } else { units * count });
         let blocks_per_split = blocks.div_ceil(splits);
         let splits = blocks.div_ceil(blocks_per_split);
-        let buffers = Sizes::of(shape, &largest, &plan, if packed { 0 } else { blocks_per_split });
-        Passes { shape, bare, counts, plan, tiles, blocks_per_split, splits, tasks_per_pass: units * splits, buffers }
+        if let Some(union) = &shared
+            && count > 1
+        {
+            let channel = extents(&plan, union, plan.tile, union.map(|axis| axis.taps)).max(1);
+            plan.chunk_channels = plan.chunk_channels.min((PATCH_BYTES / size / channel).max(1));
+        }
+        let staged = shared.unwrap_or(largest);
+        let panels = if packed { 0 } else { blocks_per_split * if shared.is_some() { count } else { 1 } };
+        let buffers = Sizes::of(shape, &largest, &staged, &plan, panels);
+        Passes { shape, outside, counts, plan, shared, tiles, blocks_per_split, splits, tasks_per_pass: units * splits, buffers }
     }
 
     pub fn count(&self) -> usize {
         self.counts.iter().product()
     }
 
+    pub fn tasks(&self) -> usize {
+        if self.shared.is_some() { self.tasks_per_pass } else { self.count() * self.tasks_per_pass }
+    }
+
+    /// The passes of a task, and its number among those of the same passes.
+    pub fn of_task(&self, task: usize) -> (Range<usize>, usize) {
+        if self.shared.is_some() {
+            return (0..self.count(), task);
+        }
+        let pass = task / self.tasks_per_pass;
+        (pass..pass + 1, task % self.tasks_per_pass)
+    }
+
     pub fn pass(&self, index: usize) -> [AxisPass; 3] {
         let [_, heights, widths] = self.counts;
         let at = [index / (heights * widths), index / widths % heights, index % widths];
-        std::array::from_fn(|axis| match &self.bare {
-            Some(lists) => lists[axis][at[axis]],
-            None => self.shape.axis_pass(axis, at[axis]),
-        })
+        std::array::from_fn(|axis| self.shape.axis_pass(axis, at[axis]))
     }
+}
+
+/// Outputs of a tile where taps outside the input are cut away.
+fn longest_tile(shape: &ConvShape, axis: usize, lanes: usize) -> usize {
+    if axis == 2 { shape.input[axis].max(lanes) } else { shape.input[axis].max(1) }
 }
 
 /// Into how many tasks the blocks of one tile are split: as few as fit the panel, more where threads would have nothing to do.
@@ -82,11 +151,38 @@ fn largest(passes: impl Iterator<Item = AxisPass>) -> AxisPass {
     })
 }
 
+/// A pass whose taps read everything that neighbouring outputs of any of `passes` read.
+fn union(mut passes: impl ExactSizeIterator<Item = AxisPass>) -> AxisPass {
+    let one = passes.len() == 1;
+    let Some(first) = passes.next() else { return AxisPass::plain(0, 0, 1, 1, 0) };
+    if one {
+        return first;
+    }
+    let reach = |pass: &AxisPass| pass.input_start + (pass.extent(1, pass.taps) as isize - 1);
+    let (mut start, mut end, mut outputs) = (first.input_start, reach(&first), first.outputs);
+    for pass in passes {
+        (start, end) = (start.min(pass.input_start), end.max(reach(&pass)));
+        outputs = outputs.max(pass.outputs);
+    }
+    AxisPass { outputs, input_start: start, taps: (end - start + 1) as usize, tap_step: 1, ..first }
+}
+
 /// Whether an array holds neither infinities nor NaN.
-pub(super) fn all_finite<E: Element>(array: &View<'_, E>) -> bool {
+pub(super) fn all_finite<E: Element>(array: &View<'_, E>) -> Result<bool, Error> {
     let [a, b, c, d, count] = array.shape();
-    (0..a * b * c * d).all(|row| {
-        let run = array.run([row / (b * c * d), row / (c * d) % b, row / d % c, row % d, 0], count);
-        (0..count).all(|position| crate::array::Accumulator::is_finite(run.at(position).widen()))
-    })
+    let finite = AtomicBool::new(true);
+    for_each_chunk(a * b * c * d, count.div_ceil(4), |rows, progress| {
+        for row in rows {
+            let run = array.run([row / (b * c * d), row / (c * d) % b, row / d % c, row % d, 0], count);
+            let all = match run.as_slice() {
+                Some(slice) => slice.iter().fold(true, |all, value| all & value.widen().is_finite()),
+                None => (0..count).all(|position| run.at(position).widen().is_finite()),
+            };
+            if !all || progress.cancelled() {
+                finite.fetch_and(all, Ordering::Relaxed);
+                return;
+            }
+        }
+    })?;
+    Ok(finite.into_inner())
 }

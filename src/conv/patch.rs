@@ -85,25 +85,29 @@ impl<T> Patch<T> {
         if self.interleave > 1 { self.strides[2] } else { self.axes[2].pixel_step * self.strides[2] }
     }
 
-    /// Writes the offset of every tap of the chunk, in the kernel's order.
-    pub fn tap_offsets(&self, chunk: &Chunk, offsets: &mut [u32]) {
+    /// Writes the offset of every tap of the chunk of a pass, in the kernel's order. `union` is what the patch was brought in for,
+    /// if not for this pass alone.
+    pub fn tap_offsets(&self, pass: &[AxisPass; 3], union: Option<&[AxisPass; 3]>, chunk: &Chunk, offsets: &mut [u32]) {
         let [depth, height, width] = chunk.tap_counts();
-        let mut position = 0;
+        // The position of a tap: in a shared patch taps have the pass's own distance and start, which no gap was cut out of.
+        let position = |axis: usize, tap: usize| match union {
+            Some(union) => (pass[axis].input_start - union[axis].input_start) as usize + tap * pass[axis].tap_step,
+            None => tap * self.axes[axis].tap_step,
+        };
+        let mut next = 0;
         for channel in 0..chunk.channel_count() {
             for z in 0..depth {
                 for y in 0..height {
-                    let row = channel * self.channel
-                        + z * self.axes[0].tap_step * self.strides[0]
-                        + y * self.axes[1].tap_step * self.strides[1];
+                    let row = channel * self.channel + position(0, z) * self.strides[0] + position(1, y) * self.strides[1];
                     for x in 0..width {
-                        let column = x * self.axes[2].tap_step;
+                        let column = position(2, x);
                         let within = if self.interleave > 1 {
                             column % self.interleave * self.phase + column / self.interleave
                         } else {
                             column * self.strides[2]
                         };
-                        offsets[position] = (row + within) as u32;
-                        position += 1;
+                        offsets[next] = (row + within) as u32;
+                        next += 1;
                     }
                 }
             }

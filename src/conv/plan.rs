@@ -5,7 +5,7 @@ use crate::array::SCRATCH_BYTES;
 use crate::shape::{AxisPass, ConvShape};
 
 /// Bytes of the input that a tile reads: every block of output channels reads them again, from the L2 cache.
-const PATCH_BYTES: usize = 384 << 10;
+pub(super) const PATCH_BYTES: usize = 384 << 10;
 /// Packed weights of the blocks of one task, where they are packed within the call.
 pub(super) const PANEL_BYTES: usize = 4 << 20;
 /// Pixels of a tile whose output channels lie in the vectors: enough to hide what bringing in the input costs.

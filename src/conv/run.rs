@@ -8,7 +8,7 @@ use super::depthwise::PixelVectors;
 use super::direct::Pixels;
 use super::epilogue::Epilogue;
 use super::pack::{Block, Chunk, pack};
-use super::passes::{Passes, all_finite};
+use super::passes::{Outside, Passes, all_finite};
 use super::patch::{Patch, Request, Tile};
 use super::plan::{Algorithm, Plan};
 use super::weights::Weights;
@@ -46,9 +46,9 @@ pub fn run<E: Element<Accumulator: Lanes>>(
     output: &mut ViewMut<'_, E>,
 ) -> Result<(), Error> {
     assert_eq!(operands.weight.shape()[2..], shape.kernel);
-    // A transposed convolution has no padding that a tap could read: zero times an infinite weight must not become NaN.
-    let bare = shape.transposed && !all_finite(&operands.weight);
-    let passes = Passes::new(shape, lanes::<E::Accumulator>(isa), size_of::<E::Accumulator>(), bare, false);
+    let finite = !shape.transposed || all_finite(&operands.weight)?;
+    let outside = Outside::of(shape, finite);
+    let passes = Passes::new(shape, lanes::<E::Accumulator>(isa), size_of::<E::Accumulator>(), outside, false);
     compute(isa, &passes, &operands.input, Weights::Given(operands.weight), &Epilogue::bias(operands.bias), output)
 }
 
@@ -67,7 +67,7 @@ pub(super) fn compute<E: Element<Accumulator: Lanes>>(
     if shape.output_shape().contains(&0) {
         return Ok(());
     }
-    let tasks = passes.count() * passes.tasks_per_pass;
+    let tasks = passes.tasks();
     let job = Job { isa, shape, input, weights, epilogue, output: SharedOutput::new(output), passes };
     if shape.has_gaps() {
         job.write_gaps()?;
@@ -93,7 +93,6 @@ struct Job<'a, E: Element> {
 
 /// Some blocks of output channels of one tile of one image.
 struct Task {
-    pass: usize,
     group: usize,
     /// First output channels of the blocks.
     firsts: Range<usize>,
@@ -101,65 +100,133 @@ struct Task {
     tile: Tile,
 }
 
+/// What of a task's work the next one may use again.
+#[derive(Default)]
+struct Kept {
+    /// Group, first output channel and first pass whose weights lie in the panel.
+    panel: Option<(usize, usize, usize)>,
+}
+
+/// What the passes of a task share.
+struct Stage<T> {
+    /// The number of the chunk that is brought in.
+    patch: Option<(usize, Patch<T>)>,
+    /// Whether the weights must be packed.
+    pack: bool,
+    /// Whether the last pass had a single chunk.
+    only_chunk: bool,
+}
+
+impl<T> Stage<T> {
+    fn fresh() -> Self {
+        Stage { patch: None, pack: true, only_chunk: false }
+    }
+}
+
 impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
     fn tasks(&self, tasks: Range<usize>, progress: &Progress<'_>) {
-        let per_pass = self.passes.tasks_per_pass;
         with_scratch(self.passes.buffers.bytes::<E::Accumulator>(), |scratch| {
             let mut work = self.passes.buffers.cut(scratch);
-            let mut start = tasks.start;
-            while start < tasks.end {
-                let pass = start / per_pass;
-                let end = tasks.end.min((pass + 1) * per_pass);
-                self.pass_tasks(pass, start % per_pass..end - pass * per_pass, &mut work, progress);
-                start = end;
+            let mut kept = Kept::default();
+            for task in tasks {
+                let (passes, task) = self.passes.of_task(task);
+                self.task(passes, &self.located(task), &mut work, &mut kept, progress);
+                if progress.cancelled() {
+                    return;
+                }
             }
         });
     }
 
-    fn pass_tasks(&self, pass: usize, tasks: Range<usize>, work: &mut Buffers<'_, E::Accumulator>, progress: &Progress<'_>) {
+    /// Neighbouring tasks share weights: tiles are counted first, then images, splits, groups.
+    fn located(&self, task: usize) -> Task {
         let Passes { plan, tiles: counts, splits, blocks_per_split, .. } = self.passes;
-        let axes = self.passes.pass(pass);
         let tiles: usize = counts.iter().product();
+        let (split, rest) = (task / (tiles * self.shape.batch), task % (tiles * self.shape.batch));
+        let (image, index) = (rest / tiles, rest % tiles);
         let channels = plan.block * blocks_per_split;
-        // The first channels of the blocks whose only chunk of weights lies in the panel.
-        let mut packed = None;
-        for task in tasks {
-            let (split, rest) = (task / (tiles * self.shape.batch), task % (tiles * self.shape.batch));
-            let (image, index) = (rest / tiles, rest % tiles);
-            let (group, split) = (split / splits, split % splits);
-            let firsts = split * channels..((split + 1) * channels).min(self.shape.out_channels);
-            let at = [index / (counts[1] * counts[2]), index / counts[2] % counts[1], index % counts[2]];
-            let start: [usize; 3] = std::array::from_fn(|axis| at[axis] * plan.tile[axis]);
-            let size: [usize; 3] =
-                std::array::from_fn(|axis| plan.tile[axis].min(axes[axis].outputs.saturating_sub(start[axis])));
-            if size.contains(&0) {
-                continue;
-            }
-            let task = Task { pass, group, firsts, image, tile: Tile { start, size } };
-            self.task(&axes, &task, work, &mut packed, progress);
-            if progress.cancelled() {
-                return;
-            }
+        let start = split % splits * channels;
+        let at = [index / (counts[1] * counts[2]), index / counts[2] % counts[1], index % counts[2]];
+        Task {
+            group: split / splits,
+            firsts: start..(start + channels).min(self.shape.out_channels),
+            image,
+            tile: Tile { start: std::array::from_fn(|axis| at[axis] * plan.tile[axis]), size: plan.tile },
         }
     }
 
     fn task(
         &self,
+        passes: Range<usize>,
+        task: &Task,
+        work: &mut Buffers<'_, E::Accumulator>,
+        kept: &mut Kept,
+        progress: &Progress<'_>,
+    ) {
+        let key = (task.group, task.firsts.start, passes.start);
+        let mut stage = Stage { pack: kept.panel != Some(key), ..Stage::fresh() };
+        let mut keep = true;
+        for pass in passes.clone() {
+            let axes = self.passes.pass(pass);
+            let Tile { start, size } = task.tile;
+            let size: [usize; 3] = std::array::from_fn(|axis| size[axis].min(axes[axis].outputs.saturating_sub(start[axis])));
+            if size.contains(&0) {
+                // Its weights were not packed, but the next tile may need them.
+                keep = false;
+                continue;
+            }
+            let range = |axis: usize| start[axis]..start[axis] + size[axis];
+            let input = self.shape.input;
+            let cut = |axes: [AxisPass; 3]| {
+                let tile = Tile { start: [0; 3], size: axes.map(|axis| axis.outputs) };
+                (axes, Task { tile, firsts: task.firsts.clone(), ..*task })
+            };
+            match self.passes.outside {
+                Outside::Padding => {
+                    let task = Task { tile: Tile { start, size }, firsts: task.firsts.clone(), ..*task };
+                    self.blocks((pass, pass - passes.start), &axes, &task, work, &mut stage, progress);
+                }
+                Outside::Clipped => {
+                    let (axes, task) = cut(std::array::from_fn(|axis| axes[axis].clipped(range(axis), input[axis])));
+                    self.blocks((pass, 0), &axes, &task, work, &mut Stage::fresh(), progress);
+                }
+                Outside::Dropped => {
+                    for depth in axes[0].without_padding(range(0), input[0]) {
+                        for height in axes[1].without_padding(range(1), input[1]) {
+                            for width in axes[2].without_padding(range(2), input[2]) {
+                                let (axes, task) = cut([depth, height, width]);
+                                self.blocks((pass, 0), &axes, &task, work, &mut Stage::fresh(), progress);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        let only_chunk = stage.only_chunk && self.passes.outside == Outside::Padding;
+        kept.panel = (only_chunk && keep).then_some(key);
+    }
+
+    /// Multiplies and writes all blocks of a tile of one pass, which is the second number among the passes of its task.
+    fn blocks(
+        &self,
+        (pass, slot): (usize, usize),
         axes: &[AxisPass; 3],
         task: &Task,
         work: &mut Buffers<'_, E::Accumulator>,
-        packed: &mut Option<(usize, usize)>,
+        stage: &mut Stage<E::Accumulator>,
         progress: &Progress<'_>,
     ) {
         let (shape, plan) = (self.shape, &self.passes.plan);
         let chunks = Chunks::of(shape, axes, plan);
+        let only_chunk = chunks.number() == 1;
+        stage.only_chunk = only_chunk;
         let entries = self.places(axes, &task.tile, self.output.strides(), work.places);
         if let Some(residual) = &self.epilogue.residual {
             self.places(axes, &task.tile, residual.strides(), work.residual_places);
         }
         let piece = if plan.algorithm == Algorithm::Direct { plan.piece } else { plan.piece / plan.lanes };
-        let fresh_panel = *packed != Some((task.group, task.firsts.start));
-        let mut staged = None;
+        // Offsets of this pass's taps and pixels are not those of the pass before.
+        let mut offsets = None;
         for (index, first) in task.firsts.clone().step_by(plan.block).enumerate() {
             let block = Block::new(shape, plan, task.group, first);
             for start in (0..entries).step_by(piece) {
@@ -169,18 +236,22 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
                         return;
                     }
                     let chunk = chunks.get(number);
-                    let patch = match staged {
+                    let patch = match stage.patch {
                         Some((staged, patch)) if staged == number => patch,
                         _ => self.bring_in(axes, task, chunk, work),
                     };
-                    staged = Some((number, patch));
+                    stage.patch = Some((number, patch));
+                    if offsets != Some(number) {
+                        self.offsets(&patch, axes, &chunk, &task.tile, work);
+                        offsets = Some(number);
+                    }
                     let panel = match self.weights {
-                        Weights::Packed(packed) => packed.panel(shape, task.pass, axes, block, &chunk),
+                        Weights::Packed(packed) => packed.panel(shape, pass, axes, block, &chunk),
                         Weights::Given(weight) => {
-                            let only = chunks.number() == 1;
-                            let at = if only { index * plan.block * chunk.len() } else { 0 };
-                            let panel = &mut work.panel[at..at + chunk.len() * block.lanes];
-                            if !only || (fresh_panel && start == 0) {
+                            let slot = if only_chunk { slot * self.passes.blocks_per_split + index } else { 0 };
+                            let start = slot * plan.block * self.passes.buffers.taps;
+                            let panel = &mut work.panel[start..][..chunk.len() * block.lanes];
+                            if !only_chunk || (stage.pack && range.start == 0) {
                                 pack(self.isa, shape, axes, &weight, block, &chunk, panel);
                             }
                             panel
@@ -192,10 +263,9 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
                 self.write(axes, task, block, range, work);
             }
         }
-        *packed = (chunks.number() == 1).then_some((task.group, task.firsts.start));
     }
 
-    /// The input of a chunk, in place or staged, with the offsets of its pixels and taps.
+    /// The input of a chunk, in place or staged: that of all passes of the task, where they share it.
     fn bring_in(
         &self,
         axes: &[AxisPass; 3],
@@ -203,23 +273,46 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         chunk: Chunk,
         work: &mut Buffers<'_, E::Accumulator>,
     ) -> Patch<E::Accumulator> {
-        let plan = &self.passes.plan;
-        let pixel_lanes = (plan.algorithm == Algorithm::Depthwise).then_some(plan.lanes);
         let Task { tile, image, group, .. } = *task;
-        let request = Request { shape: self.shape, pass: axes, tile, chunk, image, group, pixel_lanes };
-        let patch = request.in_place(self.input).unwrap_or_else(|| request.staged(self.isa, self.input, work.patch));
-        patch.tap_offsets(&chunk, work.taps);
+        let (pass, chunk, tile) = match &self.passes.shared {
+            Some(union) if self.passes.count() > 1 => {
+                let size = std::array::from_fn(|axis| self.passes.plan.tile[axis].min(union[axis].outputs - tile.start[axis]));
+                let taps = union.map(|axis| (0, axis.taps));
+                (union, Chunk { taps, ..chunk }, Tile { size, ..tile })
+            }
+            _ => (axes, chunk, tile),
+        };
+        let request = Request { shape: self.shape, pass, tile, chunk, image, group, pixel_lanes: self.pixel_lanes() };
+        request.in_place(self.input).unwrap_or_else(|| request.staged(self.isa, self.input, work.patch))
+    }
+
+    /// Writes the offsets of the pixels and taps of one pass in the patch.
+    fn offsets(
+        &self,
+        patch: &Patch<E::Accumulator>,
+        axes: &[AxisPass; 3],
+        chunk: &Chunk,
+        tile: &Tile,
+        work: &mut Buffers<'_, E::Accumulator>,
+    ) {
+        let union = self.passes.shared.as_ref().filter(|_| self.passes.count() > 1);
+        patch.tap_offsets(axes, union, chunk, work.taps);
         let (step, mut count) = (patch.pixel_step(), 0);
         for z in 0..tile.size[0] {
             for y in 0..tile.size[1] {
                 let row = patch.pixel_row(z, y);
-                for x in (0..tile.size[2]).step_by(pixel_lanes.unwrap_or(1)) {
+                for x in (0..tile.size[2]).step_by(self.pixel_lanes().unwrap_or(1)) {
                     work.pixels[count] = (row + x * step) as u32;
                     count += 1;
                 }
             }
         }
-        patch
+    }
+
+    /// Lanes of the vectors if pixels lie in them.
+    fn pixel_lanes(&self) -> Option<usize> {
+        let plan = &self.passes.plan;
+        (plan.algorithm == Algorithm::Depthwise).then_some(plan.lanes)
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -278,7 +371,9 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         let (shape, plan) = (self.shape, &self.passes.plan);
         let strides = self.output.strides();
         let layout = match plan.algorithm {
-            Algorithm::Direct => Layout::Pixels { lanes: block.lanes, rows: work.rows },
+            Algorithm::Direct => {
+                Layout::Pixels { lanes: block.lanes, step: axes[2].output_step as isize * strides[4], rows: work.rows }
+            }
             Algorithm::Depthwise => {
                 let width = task.tile.size[2];
                 let per_row = width.div_ceil(plan.lanes);

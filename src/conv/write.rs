@@ -29,8 +29,8 @@ pub(super) struct Write<'a, E: Element> {
 
 /// How the sums lie.
 pub(super) enum Layout<'a, T> {
-    /// `[pixel][lane]`, one place a pixel. `rows` has room for a vector of channels by all pixels, rounded up to whole vectors.
-    Pixels { lanes: usize, rows: &'a mut [T] },
+    /// `[pixel][lane]`, one place a pixel; neighbouring pixels of a row are `step` elements apart in the output. `rows` has room for a vector of channels by all pixels, rounded up to whole vectors.
+    Pixels { lanes: usize, step: isize, rows: &'a mut [T] },
     /// `[channel][vector][lane]`, one place a vector; the last of the `per_row` vectors of a row has `tail` pixels. Vectors are
     /// counted from `first` on; pixels are `step` elements apart in the output, `residual_step` in the residual.
     Vectors { first: usize, per_row: usize, tail: usize, step: isize, residual_step: isize },
@@ -44,8 +44,8 @@ impl<E: Element> Operation<E::Accumulator> for Write<'_, E> {
         let Write { output, epilogue, image, channel, channels, places, sums, layout } = self;
         let target = Target { output, epilogue, image, places };
         match layout {
-            Layout::Pixels { lanes, rows } => {
-                let runs = Runs::of(places.output);
+            Layout::Pixels { lanes, step, rows } => {
+                let runs = Runs::of(places.output, step);
                 let length = places.output.len().next_multiple_of(S::LANES);
                 assert!(sums.len() >= length * lanes && rows.len() >= length * S::LANES);
                 for vector in (0..channels).step_by(S::LANES) {
@@ -107,13 +107,18 @@ impl<E: Element> Target<'_, E> {
         let mut start = 0;
         for &end in &runs.ends[..runs.count] {
             let end = usize::from(end);
-            // SAFETY: the places are this task's own, and those of a run are neighbours; with `IN_PLACE` an element is its
+            // SAFETY: the places are this task's own, and those of a run are `step` apart; with `IN_PLACE` an element is its
             // accumulator.
             unsafe {
                 let run = to.offset(self.places.output[start]);
                 let row = &row[start..end];
                 let mut done = 0;
-                if E::IN_PLACE {
+                if runs.step != 1 {
+                    for (at, value) in row.iter().enumerate() {
+                        *run.offset(at as isize * runs.step) = E::narrow(*value);
+                    }
+                    done = row.len();
+                } else if E::IN_PLACE {
                     while done + S::LANES <= row.len() {
                         simd.store(run.cast::<S::Scalar>().add(done), simd.load(row.as_ptr().add(done)));
                         done += S::LANES;
@@ -150,18 +155,19 @@ impl<E: Element> Target<'_, E> {
     }
 }
 
-/// Neighbours among the places of a piece: each run ends before `ends`.
+/// Pixels of a piece that are `step` elements apart: each run ends before `ends`.
 struct Runs {
+    step: isize,
     ends: [u8; DIRECT_PIECE],
     count: usize,
 }
 
 impl Runs {
     #[inline(always)]
-    fn of(places: &[isize]) -> Self {
-        let mut runs = Runs { ends: [0; DIRECT_PIECE], count: 0 };
+    fn of(places: &[isize], step: isize) -> Self {
+        let mut runs = Runs { step, ends: [0; DIRECT_PIECE], count: 0 };
         for at in 1..=places.len() {
-            if at == places.len() || places[at] != places[at - 1] + 1 {
+            if at == places.len() || places[at] != places[at - 1] + step {
                 runs.ends[runs.count] = at as u8;
                 runs.count += 1;
             }

@@ -1,5 +1,7 @@
 //! One spatial axis.
 
+use std::ops::Range;
+
 use crate::error::Error;
 
 /// What lies outside the input, for convolutions.
@@ -109,31 +111,44 @@ impl AxisPass {
         }
     }
 
-    /// Cuts the pass into runs of outputs with the same taps inside an input of `size`, and drops the taps outside.
-    pub fn without_padding(&self, size: usize) -> Vec<AxisPass> {
-        let inside = |output: usize| {
-            let position = self.input_start + (output * self.input_step) as isize;
-            let step = self.tap_step as isize;
-            let first = ceil_div((-position).max(0), step).min(self.taps as isize);
-            let end = ceil_div((size as isize - position).max(0), step).clamp(first, self.taps as isize);
-            first as usize..end as usize
-        };
-        let mut runs = Vec::new();
-        let mut start = 0;
-        while start < self.outputs {
-            let taps = inside(start);
-            let end = (start + 1..self.outputs).find(|&output| inside(output) != taps).unwrap_or(self.outputs);
-            runs.push(AxisPass {
-                outputs: end - start,
-                output_start: self.output_start + start * self.output_step,
-                input_start: self.input_start + (start * self.input_step + taps.start * self.tap_step) as isize,
-                kernel_start: (self.kernel_start as isize + taps.start as isize * self.kernel_step) as usize,
-                taps: taps.len(),
-                ..*self
-            });
-            start = end;
+    /// Taps that read inside an input of `size` for some output of a range.
+    fn taps_inside(&self, outputs: Range<usize>, size: usize) -> Range<usize> {
+        let step = self.tap_step as isize;
+        let position = |output: usize| self.input_start + (output * self.input_step) as isize;
+        let first = ceil_div((-position(outputs.end - 1)).max(0), step).min(self.taps as isize);
+        let end = ceil_div((size as isize - position(outputs.start)).max(0), step).clamp(first, self.taps as isize);
+        first as usize..end as usize
+    }
+
+    /// The pass of a non-empty range of its outputs alone, without the taps that read outside an input of `size` for all of them.
+    pub fn clipped(&self, outputs: Range<usize>, size: usize) -> AxisPass {
+        let taps = self.taps_inside(outputs.clone(), size);
+        let kernel_start = self.kernel_start as isize + taps.start as isize * self.kernel_step;
+        AxisPass {
+            outputs: outputs.len(),
+            output_start: self.output_start + outputs.start * self.output_step,
+            input_start: self.input_start + (outputs.start * self.input_step + taps.start * self.tap_step) as isize,
+            // Where no tap is left there may be no kernel element either.
+            kernel_start: if taps.is_empty() { self.kernel_start } else { kernel_start as usize },
+            taps: taps.len(),
+            ..*self
         }
-        runs
+    }
+
+    /// Cuts a range of outputs into runs that have the same taps inside an input of `size`, and drops the taps outside.
+    pub fn without_padding(&self, outputs: Range<usize>, size: usize) -> impl Iterator<Item = AxisPass> + '_ {
+        let mut start = outputs.start;
+        std::iter::from_fn(move || {
+            if start >= outputs.end {
+                return None;
+            }
+            let taps = self.taps_inside(start..start + 1, size);
+            let differs = |&output: &usize| self.taps_inside(output..output + 1, size) != taps;
+            let end = (start + 1..outputs.end).find(differs).unwrap_or(outputs.end);
+            let run = self.clipped(start..end, size);
+            start = end;
+            Some(run)
+        })
     }
 
     /// Input elements from the first to the last that `outputs` neighbours with `taps` taps read.
