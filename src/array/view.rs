@@ -97,6 +97,15 @@ impl<'a, T> View<'a, T> {
         Run { pointer, stride: self.strides[RANK - 1], count, lifetime: PhantomData }
     }
 
+    /// The elements as a slice, if they lie in C order without gaps.
+    pub fn as_slice(&self) -> Option<&'a [T]> {
+        let count = self.shape.iter().product();
+        let steps = contiguous_strides(self.shape);
+        let adjacent = (0..RANK).all(|axis| self.shape[axis] <= 1 || self.strides[axis] == steps[axis]);
+        // SAFETY: the constructors promise these elements, and they are adjacent.
+        (adjacent && count > 0).then(|| unsafe { std::slice::from_raw_parts(self.pointer, count) })
+    }
+
     /// The largest offset that the view reaches, in elements from its pointer; 0 for an empty one.
     pub fn last_offset(&self) -> isize {
         (0..RANK).map(|axis| (self.shape[axis].max(1) as isize - 1) * self.strides[axis].max(0)).sum()

@@ -8,6 +8,7 @@ mod direct;
 mod epilogue;
 mod layer;
 mod pack;
+mod pack_phases;
 mod passes;
 mod patch;
 mod plan;

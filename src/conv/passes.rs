@@ -169,18 +169,30 @@ fn union(mut passes: impl ExactSizeIterator<Item = AxisPass>) -> AxisPass {
 
 /// Whether an array holds neither infinities nor NaN.
 pub(super) fn all_finite<E: Element>(array: &View<'_, E>) -> Result<bool, Error> {
-    let [a, b, c, d, count] = array.shape();
+    /// Elements looked at between two questions for Ctrl-C.
+    const PIECE: usize = 1 << 14;
     let finite = AtomicBool::new(true);
-    for_each_chunk(a * b * c * d, count.div_ceil(4), |rows, progress| {
+    let all = |slice: &[E]| slice.iter().fold(true, |all, value| all & value.widen().is_finite());
+    if let Some(slice) = array.as_slice() {
+        for_each_chunk(slice.len().div_ceil(PIECE), PIECE / 4, |pieces, progress| {
+            for piece in pieces {
+                if progress.cancelled() || !finite.load(Ordering::Relaxed) {
+                    return;
+                }
+                finite.fetch_and(all(&slice[piece * PIECE..slice.len().min((piece + 1) * PIECE)]), Ordering::Relaxed);
+            }
+        })?;
+        return Ok(finite.into_inner());
+    }
+    let [a, b, c, d, count] = array.shape();
+    for_each_chunk(a * b * c * d, count, |rows, progress| {
         for row in rows {
             let run = array.run([row / (b * c * d), row / (c * d) % b, row / d % c, row % d, 0], count);
-            let all = match run.as_slice() {
-                Some(slice) => slice.iter().fold(true, |all, value| all & value.widen().is_finite()),
-                None => (0..count).all(|position| run.at(position).widen().is_finite()),
-            };
-            if !all || progress.cancelled() {
-                finite.fetch_and(all, Ordering::Relaxed);
-                return;
+            for position in 0..count {
+                if position % PIECE == 0 && (progress.cancelled() || !finite.load(Ordering::Relaxed)) {
+                    return;
+                }
+                finite.fetch_and(run.at(position).widen().is_finite(), Ordering::Relaxed);
             }
         }
     })?;

@@ -8,6 +8,7 @@ use super::depthwise::PixelVectors;
 use super::direct::Pixels;
 use super::epilogue::Epilogue;
 use super::pack::{Block, Chunk, pack};
+use super::pack_phases::{MOST_ELEMENTS, destinations, pack_phases};
 use super::passes::{Outside, Passes, all_finite};
 use super::patch::{Patch, Request, Tile};
 use super::plan::{Algorithm, Plan};
@@ -164,7 +165,8 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         progress: &Progress<'_>,
     ) {
         let key = (task.group, task.firsts.start, passes.start);
-        let mut stage = Stage { pack: kept.panel != Some(key), ..Stage::fresh() };
+        let needed = kept.panel != Some(key);
+        let mut stage = Stage { pack: needed && !self.pack_all_phases(task, work), ..Stage::fresh() };
         let mut keep = true;
         for pass in passes.clone() {
             let axes = self.passes.pass(pass);
@@ -204,6 +206,24 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         }
         let only_chunk = stage.only_chunk && self.passes.outside == Outside::Padding;
         kept.panel = (only_chunk && keep).then_some(key);
+    }
+
+    /// Packs the weights of all passes of a task together, where that is possible; says whether it did.
+    fn pack_all_phases(&self, task: &Task, work: &mut Buffers<'_, E::Accumulator>) -> bool {
+        let (shape, plan, count) = (self.shape, &self.passes.plan, self.passes.count());
+        let Weights::Given(weight) = self.weights else { return false };
+        let chunks = Chunks::of(shape, &self.passes.pass(0), plan).number();
+        let elements: usize = shape.kernel.iter().product();
+        if self.passes.shared.is_none() || count == 1 || chunks > 1 || elements > MOST_ELEMENTS {
+            return false;
+        }
+        let passes: Vec<_> = (0..count).map(|pass| self.passes.pass(pass)).collect();
+        let slot = plan.block * self.passes.buffers.taps;
+        task.firsts.clone().step_by(plan.block).enumerate().all(|(index, first)| {
+            let block = Block::new(shape, plan, task.group, first);
+            let destinations = destinations(shape, &passes, block.lanes, self.passes.blocks_per_split * slot);
+            pack_phases(self.isa, shape, &weight, block, &destinations, &mut work.panel[index * slot..])
+        })
     }
 
     /// Multiplies and writes all blocks of a tile of one pass, which is the second number among the passes of its task.

@@ -56,9 +56,13 @@ fn peak(body: impl FnOnce() + Send) -> isize {
 
 /// Runs `shape` on arrays that are one repeated element, so that only the output needs memory.
 fn check<E: Element<Accumulator: Lanes>>(shape: &ConvShape, input: [usize; 5], weight: [usize; 5]) {
+    check_with(shape, input, weight, E::default());
+}
+
+fn check_with<E: Element<Accumulator: Lanes>>(shape: &ConvShape, input: [usize; 5], weight: [usize; 5], element: E) {
     set_num_threads(1).unwrap();
     for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
-        let one = [E::default()];
+        let one = [element];
         // SAFETY: every index is the one element.
         let repeated = |shape| unsafe { View::from_raw(one.as_ptr(), shape, [0; 5]) };
         let operands = Operands { input: repeated(input), weight: repeated(weight), bias: None };
@@ -159,6 +163,20 @@ fn transposed_layers() {
 fn transposed_with_as_many_phases_as_outputs() {
     transposed([1, 1, 1, 1, 1], [1, 1, 1, 600, 600], [1, 600, 600], NONE, ONE);
     transposed([1, 1, 1, 1, 2], [1, 1, 1, 1, 200_000], [1, 1, 200_000], NONE, ONE);
+}
+
+/// Taps outside the input must not meet an infinite weight, however many phases there are.
+#[test]
+fn transposed_with_infinite_weights() {
+    for (input, weight, stride) in [
+        ([1, 1, 1, 1, 8], [1, 1, 1, 1, 200_000], [1, 1, 1]),
+        ([1, 1, 1, 1, 2], [1, 1, 1, 1, 200_000], [1, 1, 200_000]),
+        ([1, 3, 1, 30, 30], [3, 20, 1, 5, 5], [1, 2, 2]),
+    ] {
+        let params = TransposedParams { spatial: 3, stride, padding: NONE, output_padding: NONE, dilation: ONE, groups: 1 };
+        let shape = ConvShape::transposed(input, weight, &params).unwrap();
+        check_with(&shape, input, weight, f32::INFINITY);
+    }
 }
 
 /// Pools a repeated element, so that only the outputs need memory.

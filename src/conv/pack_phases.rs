@@ -1,0 +1,107 @@
+//! Weights of all phases of a transposed convolution, in one walk over them.
+//!
+//! The taps of one phase lie a stride apart in the weights, so that packing phase by phase would read every cache line as often
+//! as there are phases.
+
+use super::pack::Block;
+use crate::array::{Element, View};
+use crate::shape::{AxisPass, ConvShape};
+use crate::simd::{Isa, Lanes, Operation, Simd, dispatch};
+
+/// Elements of the largest kernel that is packed in one walk: the lists of it stay small beside the scratch memory.
+pub(super) const MOST_ELEMENTS: usize = 1024;
+
+/// Where one kernel element goes in the panels: its place for input channel 0, and the distance of input channels.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Destination {
+    start: usize,
+    channel: usize,
+}
+
+/// Where every kernel element goes, in the order in which they lie in the weights. The panel of each pass begins at its number
+/// times `panel`.
+pub(super) fn destinations(shape: &ConvShape, passes: &[[AxisPass; 3]], lanes: usize, panel: usize) -> Vec<Destination> {
+    let [_, height, width] = shape.kernel;
+    let mut destinations = vec![Destination { start: 0, channel: 0 }; shape.kernel.iter().product()];
+    for (number, pass) in passes.iter().enumerate() {
+        let [depths, heights, widths] = pass.map(|axis| axis.taps);
+        let element =
+            |axis: usize, tap: usize| (pass[axis].kernel_start as isize + tap as isize * pass[axis].kernel_step) as usize;
+        for tap in 0..depths * heights * widths {
+            let at = [tap / (heights * widths), tap / widths % heights, tap % widths];
+            let index = (element(0, at[0]) * height + element(1, at[1])) * width + element(2, at[2]);
+            let channel = depths * heights * widths * lanes;
+            destinations[index] = Destination { start: number * panel + tap * lanes, channel };
+        }
+    }
+    destinations
+}
+
+/// Packs one block for all passes, if its weights lie as in a C-ordered array of the accumulator's type; says whether it did.
+pub(super) fn pack_phases<E: Element<Accumulator: Lanes>>(
+    isa: Isa,
+    shape: &ConvShape,
+    weight: &View<'_, E>,
+    block: Block,
+    destinations: &[Destination],
+    panels: &mut [E::Accumulator],
+) -> bool {
+    let [_, height, width] = shape.kernel;
+    let elements = shape.kernel.iter().product::<usize>();
+    let [_, lane, strides @ ..] = weight.strides();
+    let adjacent = strides == [(height * width) as isize, width as isize, 1] && lane == elements as isize;
+    if !E::IN_PLACE || !adjacent || block.channels(shape) != block.lanes {
+        return false;
+    }
+    dispatch(isa, Walk { shape, weight, block, destinations, panels })
+}
+
+struct Walk<'a, E: Element> {
+    shape: &'a ConvShape,
+    weight: &'a View<'a, E>,
+    block: Block,
+    destinations: &'a [Destination],
+    panels: &'a mut [E::Accumulator],
+}
+
+#[repr(align(64))]
+struct Square<T>([T; 256]);
+
+impl<E: Element> Operation<E::Accumulator> for Walk<'_, E> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<S: Simd<Scalar = E::Accumulator>>(self, simd: S) -> bool {
+        let Walk { shape, weight, block, destinations, panels } = self;
+        if !block.lanes.is_multiple_of(S::LANES) {
+            return false;
+        }
+        let elements = destinations.len();
+        let mut square = Square([E::Accumulator::default(); 256]);
+        for channel in 0..shape.in_channels {
+            let row = (block.group * shape.in_channels + channel) as isize * weight.strides()[0];
+            for lane in (0..block.lanes).step_by(S::LANES) {
+                // SAFETY: the channels of the block are inside the weights, whose elements are accumulators (`IN_PLACE`).
+                let from = unsafe { weight.pointer().offset(row).add((block.first + lane) * elements) }.cast::<S::Scalar>();
+                for first in (0..elements).step_by(S::LANES) {
+                    let count = S::LANES.min(elements - first);
+                    for at in 0..S::LANES {
+                        // SAFETY: `count` elements of one channel pair; a square holds LANES rows of LANES.
+                        unsafe {
+                            let row = simd.load_some(from.add(at * elements + first), count);
+                            simd.store(square.0.as_mut_ptr().add(at * S::LANES), row);
+                        }
+                    }
+                    let mut columns = Square([E::Accumulator::default(); 256]);
+                    // SAFETY: both squares hold LANES rows of LANES.
+                    unsafe { simd.transpose(square.0.as_ptr(), S::LANES, columns.0.as_mut_ptr(), S::LANES) };
+                    for (column, to) in destinations[first..first + count].iter().enumerate() {
+                        let target = &mut panels[to.start + channel * to.channel + lane..][..S::LANES];
+                        target.copy_from_slice(&columns.0[column * S::LANES..][..S::LANES]);
+                    }
+                }
+            }
+        }
+        true
+    }
+}
