@@ -195,3 +195,45 @@ def test_refusals_say_what_is_wrong(make: Any, error: type[Exception], text: str
 
 def test_every_convolution_has_a_layer() -> None:
     assert LAYERS.keys() == {name for name in OPERATORS if name.startswith("conv")}
+
+
+# --- causal convolutions ---
+
+
+@given(data=st.data())
+def test_a_causal_sequence_has_the_same_bits_whole_in_chunks_and_in_steps(data: st.DataObject) -> None:
+    generator = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    channels, kernel, time = data.draw(st.integers(1, 40)), data.draw(st.integers(1, 6)), data.draw(st.integers(1, 70))
+    depthwise, dilation = data.draw(st.booleans()), data.draw(st.integers(1, 3))
+    batch = data.draw(st.sampled_from([(), (1,), (3,)]))
+    dtype = data.draw(st.sampled_from(["float32", "float64", "float16", "int16"]))
+    weight = strategies.values(generator, (channels, 1 if depthwise else channels, kernel), dtype)
+    sequence = strategies.values(generator, (*batch, channels, time), dtype)
+    bias = strategies.values(generator, (channels,), dtype)
+    layer = nn.CausalConv1d.from_weights(weight, bias, dilation, channels if depthwise else 1)
+    whole = layer(sequence)
+    padded = np.concatenate([np.zeros((*batch, channels, layer.span), dtype), sequence], axis=-1)
+    groups = channels if depthwise else 1
+    assert bits(whole) == bits(convrs.conv1d(padded, weight, bias, dilation=dilation, groups=groups))
+    steps = np.stack([layer.step(sequence[..., at]) for at in range(time)], axis=-1)
+    assert bits(steps) == bits(whole)
+    layer.reset()
+    cuts = sorted(data.draw(st.lists(st.integers(0, time), max_size=4)))
+    chunks = [layer.extend(chunk) for chunk in np.split(sequence, cuts, axis=-1)]
+    assert bits(np.concatenate(chunks, axis=-1)) == bits(whole)
+
+
+def test_the_state_of_a_causal_layer_can_be_kept_and_given_back() -> None:
+    generator = np.random.default_rng(0)
+    layer = nn.CausalConv1d.from_weights(generator.standard_normal((4, 3)).astype(np.float32), activation="silu")
+    sequence = generator.standard_normal((2, 4, 9)).astype(np.float32)
+    whole = layer(sequence)
+    layer.extend(sequence[..., :5])
+    state = layer.state
+    layer.reset()
+    layer.state = state
+    np.testing.assert_array_equal(layer.extend(sequence[..., 5:]), whole[..., 5:])
+    with pytest.raises(ValueError, match="reset"):
+        layer.step(np.zeros((3, 4), np.float32))
+    with pytest.raises(ValueError, match="last 2 inputs"):
+        layer.state = np.zeros((2, 4, 3), np.float32)

@@ -11,7 +11,17 @@ Example:
     array([[[2., 0., 3., 0.]]], dtype=float32)
 """
 
+from .causal import CausalConv1d
 from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .plan import Plan
 
-__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Plan"]
+__all__ = [
+    "CausalConv1d",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+    "Plan",
+]
