@@ -7,7 +7,8 @@ use super::passes::{Outside, Passes, all_finite};
 use super::plan::{Algorithm, Plan};
 use super::run::{compute, lanes};
 use super::weights::{Packed, Weights};
-use crate::array::{Activation, Aligned, Element, RANK, View, ViewMut};
+use super::winograd::{Problem, Transformed, WinogradPlan, refusal};
+use crate::array::{Accumulator, Activation, Aligned, Element, RANK, View, ViewMut};
 use crate::error::{Error, checked_product};
 use crate::parallel::num_threads;
 use crate::shape::{AxisPass, ConvParams, ConvShape, TransposedParams};
@@ -43,10 +44,23 @@ pub struct Summary {
     pub multiply_adds: usize,
 }
 
+/// Which algorithm a layer takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// Winograd's where it pays, else the direct one.
+    Auto,
+    /// The direct one.
+    Direct,
+    /// Winograd's, or an error.
+    Winograd,
+}
+
 /// Weights, bias and activation of a layer.
 pub struct Layer<E: Element> {
     isa: Isa,
     kind: Kind,
+    /// Winograd only where it is possible.
+    choice: Choice,
     weight: Aligned<E>,
     weight_shape: [usize; RANK],
     bias: Option<Aligned<E>>,
@@ -56,6 +70,7 @@ pub struct Layer<E: Element> {
     /// Packed for each direct algorithm, when it is first needed.
     channels_in_vectors: OnceLock<Packed<E::Accumulator>>,
     pixels_in_vectors: OnceLock<Packed<E::Accumulator>>,
+    transformed: OnceLock<Transformed<E::Accumulator>>,
 }
 
 impl<E: Element<Accumulator: Lanes>> Layer<E> {
@@ -63,14 +78,21 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
     pub fn new(
         isa: Isa,
         kind: Kind,
+        choice: Choice,
         weight: &View<'_, E>,
         bias: Option<&View<'_, E>>,
         activation: Activation,
     ) -> Result<Self, Error> {
-        assert!(activation == Activation::Identity || <E::Accumulator as crate::array::Accumulator>::ACTIVATES);
+        assert!(activation == Activation::Identity || E::Accumulator::ACTIVATES);
+        let choice = match (choice, winograd_refusal::<E>(&kind, weight.shape())) {
+            (Choice::Winograd, Some(error)) => return Err(error),
+            (Choice::Auto, Some(_)) => Choice::Direct,
+            _ => choice,
+        };
         Ok(Layer {
             isa,
             kind,
+            choice,
             weight: copied(weight)?,
             weight_shape: weight.shape(),
             bias: bias.map(copied).transpose()?,
@@ -78,6 +100,7 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             finite: all_finite(weight)?,
             channels_in_vectors: OnceLock::new(),
             pixels_in_vectors: OnceLock::new(),
+            transformed: OnceLock::new(),
         })
     }
 
@@ -102,6 +125,14 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             None => None,
         };
         let epilogue = Epilogue { bias, residual, activation: self.activation.clone() };
+        if const { E::Accumulator::ACTIVATES }
+            && let Some(plan) = self.winograd(shape)
+        {
+            let weights = self.transformed.get_or_init(|| Transformed::new(shape, &self.weight(), &plan));
+            let direct = || self.packed(shape, &plan.direct(shape, size_of::<E::Accumulator>()));
+            let (isa, epilogue) = (self.isa, &epilogue);
+            return Problem { isa, shape, plan, input, weights, direct: &direct, epilogue }.compute(output);
+        }
         let passes = self.passes(shape);
         let weights = match passes.outside {
             Outside::Padding => Weights::Packed(self.packed(shape, &passes.plan)),
@@ -141,6 +172,18 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
         }
     }
 
+    /// How an input of that shape is computed by Winograd's algorithm, if it is.
+    pub fn winograd(&self, shape: &ConvShape) -> Option<WinogradPlan> {
+        let size = size_of::<E::Accumulator>();
+        let plan = || WinogradPlan::new(shape, lanes::<E::Accumulator>(self.isa), size);
+        match self.choice {
+            Choice::Direct => None,
+            Choice::Winograd => Some(plan()),
+            // Where weights are not finite, neither is any tile.
+            Choice::Auto => Some(plan()).filter(|plan| self.finite && plan.pays(shape, size)),
+        }
+    }
+
     fn weight(&self) -> View<'_, E> {
         View::new(&self.weight, self.weight_shape).expect("copied in this shape")
     }
@@ -160,6 +203,16 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
                 .collect();
             Packed::new(self.isa, shape, &all, &self.weight(), plan)
         })
+    }
+}
+
+/// Why Winograd's algorithm cannot be used, if it cannot.
+fn winograd_refusal<E: Element>(kind: &Kind, weight: [usize; RANK]) -> Option<Error> {
+    let refused = |got: &str, rule: &str| Some(Error::Kind { argument: "algorithm", got: got.into(), rule: rule.into() });
+    match kind {
+        _ if !E::Accumulator::ACTIVATES => refused("\"winograd\" for integers, bool or complex numbers", "winograd needs floats"),
+        Kind::Transposed(_) => refused("\"winograd\" for a transposed convolution", "winograd needs a plain one"),
+        Kind::Plain(params) => refusal(params, weight, size_of::<E::Accumulator>()),
     }
 }
 

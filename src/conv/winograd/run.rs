@@ -1,0 +1,219 @@
+//! Walks every (group, split of the output channels, image, run of tiles): stage and transform, multiply, transform and write.
+
+use std::ops::Range;
+
+use super::buffers::{Buffers, Sizes};
+use super::division::{Division, Task};
+use super::input::Input;
+use super::output::Output;
+use super::plan::WinogradPlan;
+use super::products::Products;
+use super::weights::Transformed;
+use super::{OUTPUTS, POINTS};
+use crate::array::{Element, RANK, SharedOutput, View, ViewMut, contiguous_strides, with_scratch};
+use crate::conv::epilogue::Epilogue;
+use crate::conv::pack::{Block, Chunk};
+use crate::conv::patch::{PatchAxis, Request, Tile};
+use crate::conv::weights::Packed;
+use crate::conv::write::{Layout, Places, Write};
+use crate::error::Error;
+use crate::parallel::{Progress, for_each_chunk};
+use crate::shape::{AxisPass, ConvShape};
+use crate::simd::{Isa, Lanes, dispatch};
+
+/// One convolution.
+pub(in crate::conv) struct Problem<'a, E: Element> {
+    pub isa: Isa,
+    pub shape: &'a ConvShape,
+    pub plan: WinogradPlan,
+    pub input: &'a View<'a, E>,
+    pub weights: &'a Transformed<E::Accumulator>,
+    /// Weights of the direct algorithm in the plan's blocks, for tiles whose result is not finite.
+    pub direct: &'a (dyn Fn() -> &'a Packed<E::Accumulator> + Sync),
+    pub epilogue: &'a Epilogue<'a, E>,
+}
+
+impl<E: Element<Accumulator: Lanes>> Problem<'_, E> {
+    /// Computes into `output`, whose shape is that of the problem's result.
+    pub fn compute(&self, output: &mut ViewMut<'_, E>) -> Result<(), Error> {
+        let shape = self.shape;
+        assert_eq!(output.shape(), shape.output_shape());
+        assert_eq!(self.input.shape()[2..], shape.input);
+        if shape.output_shape().contains(&0) {
+            return Ok(());
+        }
+        let division = Division::new(shape, &self.plan);
+        let job = Job {
+            problem: self,
+            axes: std::array::from_fn(|axis| shape.axis_pass(axis, 0)),
+            sizes: Sizes::new(shape, &self.plan, division.largest()),
+            output: SharedOutput::new(output),
+        };
+        let outputs: usize = shape.output_shape().iter().product();
+        // A quarter of the direct algorithm's multiply-adds.
+        let work = outputs.saturating_mul(shape.in_channels * shape.kernel[0] * 9 / 4 + 1) / division.tasks();
+        for_each_chunk(division.tasks(), work, |tasks, progress| {
+            with_scratch(job.sizes.bytes::<E::Accumulator>(), |scratch| {
+                let mut work = job.sizes.cut(scratch);
+                for task in tasks {
+                    job.task(&division.task(task), &mut work, progress);
+                    if progress.cancelled() {
+                        return;
+                    }
+                }
+            });
+        })
+    }
+}
+
+pub(super) struct Job<'j, 'a, E: Element> {
+    pub problem: &'j Problem<'a, E>,
+    pub axes: [AxisPass; 3],
+    sizes: Sizes,
+    output: SharedOutput<'j, E>,
+}
+
+impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
+    fn task(&self, task: &Task, work: &mut Buffers<'_, E::Accumulator>, progress: &Progress<'_>) {
+        let Problem { shape, plan, .. } = *self.problem;
+        let (depth, height) = (task.tiles[0].len(), task.tiles[1].len());
+        self.bring_in(task, work);
+        for first in task.blocks.clone() {
+            let block = plan.block(shape, task.group, first * plan.block);
+            self.multiply(task, block, work);
+            for number in 0..depth * height {
+                self.strip(task, block, number, work);
+            }
+            if progress.cancelled() {
+                return;
+            }
+        }
+    }
+
+    /// Multiplies all tiles of a task with a block.
+    fn multiply(&self, task: &Task, block: Block, work: &mut Buffers<'_, E::Accumulator>) {
+        let Problem { isa, shape, plan, weights, .. } = *self.problem;
+        let Sizes { tile_stride, position_stride, products_stride, .. } = self.sizes;
+        let axis = self.depth_axis(task.tiles[0].len());
+        let plane = task.tiles[1].len() * task.tiles[2].len();
+        let (tiles, taps) = (task.tiles[0].len() * plane, shape.kernel[0] * shape.in_channels);
+        for (tile, offset) in work.pixels[..tiles].iter_mut().enumerate() {
+            *offset = ((tile / plane * axis.pixel_step * plane + tile % plane) * tile_stride) as u32;
+        }
+        for (tap, offset) in work.taps[..taps].iter_mut().enumerate() {
+            let (depth, channel) = (tap / shape.in_channels, tap % shape.in_channels);
+            *offset = (depth * axis.tap_step * plane * tile_stride + channel) as u32;
+        }
+        let products = Products {
+            transformed: work.transformed,
+            position_stride,
+            tiles: &work.pixels[..tiles],
+            taps: &work.taps[..taps],
+            panel: weights.panel(block),
+            sums: work.products,
+            sums_stride: products_stride,
+            vectors: block.lanes / plan.lanes,
+        };
+        dispatch(isa, products);
+    }
+
+    fn depth_axis(&self, outputs: usize) -> PatchAxis {
+        PatchAxis::new(&self.axes[0], outputs, self.problem.shape.kernel[0])
+    }
+
+    /// Outputs of some tiles.
+    fn outputs(&self, tiles: [Range<usize>; 3]) -> Tile {
+        let [_, height, width] = self.problem.shape.output;
+        let cut = |tiles: &Range<usize>, size: usize| (tiles.start * OUTPUTS, size.min(tiles.end * OUTPUTS));
+        let ((top, bottom), (left, right)) = (cut(&tiles[1], height), cut(&tiles[2], width));
+        Tile { start: [tiles[0].start, top, left], size: [tiles[0].len(), bottom - top, right - left] }
+    }
+
+    pub fn request(&self, task: &Task, tile: Tile, channels: (usize, usize)) -> Request<'_> {
+        let Problem { shape, .. } = *self.problem;
+        let chunk = Chunk { channels, taps: shape.kernel.map(|taps| (0, taps)) };
+        Request { shape, pass: &self.axes, tile, chunk, image: task.image, group: task.group, pixel_lanes: None }
+    }
+
+    /// Stages and transforms the input of a task.
+    fn bring_in(&self, task: &Task, work: &mut Buffers<'_, E::Accumulator>) {
+        let Problem { isa, shape, plan, input, .. } = *self.problem;
+        let tile = self.outputs(task.tiles.clone());
+        let slices = self.depth_axis(tile.size[0]).length;
+        let staged = [tile.size[1] + POINTS - OUTPUTS, tile.size[2] + POINTS - OUTPUTS];
+        for first in (0..shape.in_channels).step_by(plan.lanes) {
+            let channels = (first, shape.in_channels.min(first + plan.lanes));
+            self.request(task, tile, channels).staged(isa, input, work.patch);
+            let input = Input {
+                patch: work.patch,
+                strides: [slices * staged[0] * staged[1], staged[0] * staged[1], staged[1]],
+                slices,
+                staged,
+                tiles: [task.tiles[1].len(), task.tiles[2].len()],
+                rows: work.rows,
+                columns: work.columns,
+                transformed: &mut work.transformed[first..],
+                tile_stride: self.sizes.tile_stride,
+                position_stride: self.sizes.position_stride,
+            };
+            dispatch(isa, input);
+        }
+    }
+
+    /// Turns the products of a row of tiles into outputs.
+    fn strip(&self, task: &Task, block: Block, number: usize, work: &mut Buffers<'_, E::Accumulator>) {
+        let isa = self.problem.isa;
+        let (height, width) = (task.tiles[1].len(), task.tiles[2].len());
+        let (z, y) = (task.tiles[0].start + number / height, task.tiles[1].start + number % height);
+        let tile = self.outputs([z..z + 1, y..y + 1, task.tiles[2].clone()]);
+        let [_, rows, columns] = tile.size;
+        let output = Output {
+            products: &work.products[number * width * block.lanes..],
+            position_stride: self.sizes.products_stride,
+            lanes: block.lanes,
+            rows,
+            columns,
+            sums: work.sums,
+        };
+        if !dispatch(isa, output) {
+            self.repair(task, block, tile, work);
+        }
+        let output = self.output.strides();
+        place(&tile, output, work.places);
+        if let Some(residual) = &self.problem.epilogue.residual {
+            place(&tile, residual.strides(), work.residual_places);
+        }
+        self.write(task, block, rows * columns, work);
+    }
+
+    fn write(&self, task: &Task, block: Block, pixels: usize, work: &mut Buffers<'_, E::Accumulator>) {
+        let Problem { isa, shape, epilogue, .. } = *self.problem;
+        let residual = if epilogue.residual.is_some() { &work.residual_places[..pixels] } else { &[] };
+        let write = Write {
+            output: &self.output,
+            epilogue,
+            image: task.image,
+            channel: block.group * shape.out_channels + block.first,
+            channels: block.channels(shape),
+            places: Places { output: &work.places[..pixels], residual },
+            sums: work.sums,
+            layout: Layout::Pixels {
+                lanes: block.lanes,
+                rising: self.output.strides()[2..] == contiguous_strides(shape.output_shape())[2..],
+            },
+        };
+        dispatch(isa, write);
+    }
+}
+
+/// Offsets of pixels in an array of the output's shape, counted from the first element of a channel.
+fn place(tile: &Tile, strides: [isize; RANK], places: &mut [isize]) {
+    let [z, top, left] = tile.start;
+    let mut places = places.iter_mut();
+    for y in top..top + tile.size[1] {
+        let row = z as isize * strides[2] + y as isize * strides[3];
+        for (x, place) in (left..left + tile.size[2]).zip(&mut places) {
+            *place = row + x as isize * strides[4];
+        }
+    }
+}
