@@ -54,7 +54,7 @@ impl Sizes {
         let (down, (across, row)) = (columns(height, 1).0, columns(width, lanes));
         let tile_stride = shape.in_channels.next_multiple_of(lanes);
         // An odd number of vectors: distances that are powers of two would make positions share their sets of the caches.
-        let odd = |elements: usize| (elements / lanes | 1) * lanes;
+        let odd = |elements: usize| ((elements / lanes) | 1) * lanes;
         let position_stride = odd(slices * height * width * tile_stride);
         let products_stride = odd(depth * height * width * plan.block);
         let tile = OUTPUTS * OUTPUTS;
