@@ -2,6 +2,7 @@
 
 use super::input::columns;
 use super::plan::WinogradPlan;
+use super::run::STRIP;
 use super::{OUTPUTS, POINTS, POSITIONS};
 use crate::array::{Accumulator, Scratch};
 use crate::conv::patch::PatchAxis;
@@ -27,21 +28,22 @@ pub(super) struct Sizes {
 pub(super) struct Buffers<'a, T> {
     /// A vector of input channels of the band, or all of them of one tile.
     pub patch: &'a mut [T],
-    /// See [`super::input::Input`].
+    /// Rows of a band, or channels of a strip: see [`super::input::Input`] and [`crate::conv::write::Layout`].
     pub rows: &'a mut [T],
+    /// See [`super::input::Input`].
     pub columns: &'a mut [T],
     /// `[position][slice][tile][input channel]`.
     pub transformed: &'a mut [T],
     /// `[position][tile][channel of the block]`.
     pub products: &'a mut [T],
-    /// `[pixel][channel of the block]` of a row of tiles.
+    /// `[pixel][channel of the block]` of a strip.
     pub sums: &'a mut [T],
     /// The same of one tile that is computed directly.
     pub repaired: &'a mut [T],
     /// Offset of every tap, and of every tile or pixel.
     pub taps: &'a mut [u32],
     pub pixels: &'a mut [u32],
-    /// Offset of every pixel of a row of tiles in the output and in the residual.
+    /// Offset of every pixel of a strip in the output and in the residual.
     pub places: &'a mut [isize],
     pub residual_places: &'a mut [isize],
 }
@@ -58,16 +60,17 @@ impl Sizes {
         let position_stride = odd(slices * height * width * tile_stride);
         let products_stride = odd(depth * height * width * plan.block);
         let tile = OUTPUTS * OUTPUTS;
+        let strip = (tile * width.min(STRIP)).next_multiple_of(lanes);
         Sizes {
             patch: (lanes * slices * down * across + row).max(shape.in_channels * kernel * POSITIONS),
-            rows: down * row * lanes,
+            rows: (down * row).max(strip) * lanes,
             columns: POINTS * across * lanes,
             transformed: POSITIONS * position_stride,
             products: POSITIONS * products_stride,
-            sums: (tile * width).next_multiple_of(lanes) * plan.block,
+            sums: strip * plan.block,
             repaired: tile * plan.block,
             taps: shape.in_channels * shape.kernel.iter().product::<usize>(),
-            pixels: tile * depth * height * width,
+            pixels: (depth * height * width).max(tile * STRIP),
             tile_stride,
             position_stride,
             products_stride,

@@ -77,14 +77,14 @@ impl Division {
         let at = [part / (self.parts[1] * self.parts[2]), part / self.parts[2] % self.parts[1], part % self.parts[2]];
         Task {
             group: channels / self.splits,
-            blocks: run(self.blocks, self.splits, channels % self.splits),
+            blocks: even_run(self.blocks, self.splits, channels % self.splits),
             image,
-            tiles: std::array::from_fn(|axis| run(self.grid[axis], self.parts[axis], at[axis])),
+            tiles: std::array::from_fn(|axis| even_run(self.grid[axis], self.parts[axis], at[axis])),
         }
     }
 }
 
 /// One of `parts` even runs of `0..count`.
-fn run(count: usize, parts: usize, part: usize) -> Range<usize> {
+pub(super) fn even_run(count: usize, parts: usize, part: usize) -> Range<usize> {
     part * count / parts..(part + 1) * count / parts
 }

@@ -1,22 +1,17 @@
 //! Inputs of a band of tiles to the points of the transform, with input channels in the vectors.
 
-use super::{OUTPUTS, POINTS, transform};
+use super::{OUTPUTS, POINTS, POSITIONS, transform};
 use crate::array::Accumulator;
+use crate::conv::patch::Slice;
 use crate::simd::{Operation, Simd};
 
-/// A vector of input channels of one band, staged row by row, becomes `[position][slice][tile][channel]`.
+/// A vector of input channels of one slice of a band becomes `[position][tile][channel]`.
 pub(super) struct Input<'a, T> {
-    /// `[channel][slice][row][column]`, with room for the channels of a whole vector and a vector beyond the last row.
-    pub patch: &'a [T],
-    /// Distances of channels, slices, rows.
-    pub strides: [usize; 3],
-    /// Slices along depth.
-    pub slices: usize,
-    /// Rows and columns that are staged; what a tile reads beyond them belongs to outputs that do not exist.
-    pub staged: [usize; 2],
+    /// What a tile reads beyond it is zero, or belongs to outputs that do not exist.
+    pub slice: Slice<T>,
     /// Tiles along height and width.
     pub tiles: [usize; 2],
-    /// `[row][column][lane]` of one slice.
+    /// `[row][column][lane]`.
     pub rows: &'a mut [T],
     /// `[point][column][lane]` of one row of tiles.
     pub columns: &'a mut [T],
@@ -40,50 +35,47 @@ impl<T: Accumulator> Operation<T> for Input<'_, T> {
     fn run<S: Simd<Scalar = T>>(mut self, simd: S) {
         let [height, width] = self.tiles;
         let (across, row) = columns(width, S::LANES);
-        let [channel, slice, line] = self.strides;
         let down = columns(height, 1).0;
-        let last = (S::LANES - 1) * channel + (self.slices - 1) * slice + (self.staged[0] - 1) * line;
-        assert!(self.staged[0] <= down && self.staged[1] <= across && self.patch.len() >= last + row);
+        assert!(self.slice.rows.end <= down && self.slice.columns.end <= across);
         assert!(self.rows.len() >= down * row * S::LANES && self.columns.len() >= POINTS * across * S::LANES);
-        let tiles = self.slices * height * width;
-        let reach = (POINTS * POINTS - 1) * self.position_stride + (tiles - 1) * self.tile_stride + S::LANES;
+        let reach = (POSITIONS - 1) * self.position_stride + (height * width - 1) * self.tile_stride + S::LANES;
         assert!(self.transformed.len() >= reach);
-        for index in 0..self.slices {
-            // SAFETY: the lengths were asserted.
-            unsafe {
-                self.transpose(simd, index, row);
-                for tile_row in 0..height {
-                    self.down(simd, tile_row, across, row);
-                    self.across(simd, (index * height + tile_row) * width, across);
-                }
+        // SAFETY: the lengths were asserted.
+        unsafe {
+            self.transpose(simd, down, across, row);
+            for tile_row in 0..height {
+                self.down(simd, tile_row, across, row);
+                self.across(simd, tile_row * width, across);
             }
         }
     }
 }
 
 impl<T: Accumulator> Input<'_, T> {
-    /// A slice with channels in the lanes, and zeros beyond what is staged.
+    /// The slice with channels in the lanes, and zeros around it.
     ///
     /// # Safety
     /// The lengths are as `run` asserts.
     #[inline(always)]
-    unsafe fn transpose<S: Simd<Scalar = T>>(&mut self, simd: S, slice: usize, row: usize) {
-        let [staged_rows, staged_columns] = self.staged;
-        for y in 0..columns(self.tiles[0], 1).0 {
+    unsafe fn transpose<S: Simd<Scalar = T>>(&mut self, simd: S, down: usize, across: usize, row: usize) {
+        let Slice { pointer, channel, row: line, ref rows, ref columns } = self.slice;
+        for y in 0..down {
             let to = self.rows[y * row * S::LANES..(y + 1) * row * S::LANES].as_mut_ptr();
-            let mut filled = 0;
-            if y < staged_rows {
-                let from = self.patch[slice * self.strides[1] + y * self.strides[2]..].as_ptr();
-                while filled < staged_columns {
-                    // SAFETY: by the contract of this function.
-                    unsafe { simd.transpose(from.add(filled), self.strides[0], to.add(filled * S::LANES), S::LANES) };
-                    filled += S::LANES;
+            let filled = if rows.contains(&y) { columns.clone() } else { 0..0 };
+            // SAFETY: by the contract of this function; a slice with fewer columns than lanes can be overrun.
+            unsafe {
+                let from = pointer.add(y.wrapping_sub(rows.start).min(rows.len()) * line);
+                let to_first = to.add(filled.start * S::LANES);
+                let mut done = 0;
+                while done < filled.len() {
+                    // The last block overlaps the one before it rather than the next row.
+                    let first = if done + S::LANES > filled.len() { filled.len().saturating_sub(S::LANES) } else { done };
+                    simd.transpose(from.add(first), channel, to_first.add(first * S::LANES), S::LANES);
+                    done += S::LANES;
                 }
-                filled = staged_columns;
-            }
-            for column in filled..row {
-                // SAFETY: the row has `row` columns.
-                unsafe { simd.store(to.add(column * S::LANES), simd.zero()) };
+                for column in (0..filled.start).chain(filled.end..across) {
+                    simd.store(to.add(column * S::LANES), simd.zero());
+                }
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::conv::patch::Tile;
 use crate::simd::{Lanes, dispatch};
 
 impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
-    /// Replaces, in the sums of a row of tiles, those channels of tiles that are not finite.
+    /// Replaces, in the sums of a strip, those channels of tiles that are not finite.
     pub(super) fn repair(&self, task: &Task, block: Block, strip: Tile, work: &mut Buffers<'_, E::Accumulator>) {
         let [_, rows, columns] = strip.size;
         for left in (0..columns).step_by(OUTPUTS) {

@@ -2,24 +2,28 @@
 
 use std::ops::Range;
 
+use super::OUTPUTS;
 use super::buffers::{Buffers, Sizes};
-use super::division::{Division, Task};
+use super::division::{Division, Task, even_run};
 use super::input::Input;
 use super::output::Output;
 use super::plan::WinogradPlan;
 use super::products::Products;
 use super::weights::Transformed;
-use super::{OUTPUTS, POINTS};
-use crate::array::{Element, RANK, SharedOutput, View, ViewMut, contiguous_strides, with_scratch};
+use crate::array::{Element, RANK, SharedOutput, View, ViewMut, with_scratch};
 use crate::conv::epilogue::Epilogue;
 use crate::conv::pack::{Block, Chunk};
 use crate::conv::patch::{PatchAxis, Request, Tile};
+use crate::conv::plan::DIRECT_PIECE;
 use crate::conv::weights::Packed;
 use crate::conv::write::{Layout, Places, Write};
 use crate::error::Error;
 use crate::parallel::{Progress, for_each_chunk};
 use crate::shape::{AxisPass, ConvShape};
 use crate::simd::{Isa, Lanes, dispatch};
+
+/// Most tiles whose outputs are written together.
+pub(super) const STRIP: usize = DIRECT_PIECE / (OUTPUTS * OUTPUTS);
 
 /// One convolution.
 pub(in crate::conv) struct Problem<'a, E: Element> {
@@ -76,13 +80,19 @@ pub(super) struct Job<'j, 'a, E: Element> {
 impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
     fn task(&self, task: &Task, work: &mut Buffers<'_, E::Accumulator>, progress: &Progress<'_>) {
         let Problem { shape, plan, .. } = *self.problem;
-        let (depth, height) = (task.tiles[0].len(), task.tiles[1].len());
+        let [depth, height, width] = [0, 1, 2].map(|axis| task.tiles[axis].len());
         self.bring_in(task, work);
         for first in task.blocks.clone() {
             let block = plan.block(shape, task.group, first * plan.block);
             self.multiply(task, block, work);
             for number in 0..depth * height {
-                self.strip(task, block, number, work);
+                let (z, y) = (task.tiles[0].start + number / height, task.tiles[1].start + number % height);
+                for part in 0..width.div_ceil(STRIP) {
+                    let columns = even_run(width, width.div_ceil(STRIP), part);
+                    let products = number * width + columns.start;
+                    let columns = columns.start + task.tiles[2].start..columns.end + task.tiles[2].start;
+                    self.strip(task, block, [z..z + 1, y..y + 1, columns], products, work);
+                }
             }
             if progress.cancelled() {
                 return;
@@ -139,36 +149,39 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
     fn bring_in(&self, task: &Task, work: &mut Buffers<'_, E::Accumulator>) {
         let Problem { isa, shape, plan, input, .. } = *self.problem;
         let tile = self.outputs(task.tiles.clone());
-        let slices = self.depth_axis(tile.size[0]).length;
-        let staged = [tile.size[1] + POINTS - OUTPUTS, tile.size[2] + POINTS - OUTPUTS];
+        let tiles = [task.tiles[1].len(), task.tiles[2].len()];
+        let Sizes { tile_stride, position_stride, .. } = self.sizes;
         for first in (0..shape.in_channels).step_by(plan.lanes) {
             let channels = (first, shape.in_channels.min(first + plan.lanes));
-            self.request(task, tile, channels).staged(isa, input, work.patch);
-            let input = Input {
-                patch: work.patch,
-                strides: [slices * staged[0] * staged[1], staged[0] * staged[1], staged[1]],
-                slices,
-                staged,
-                tiles: [task.tiles[1].len(), task.tiles[2].len()],
-                rows: work.rows,
-                columns: work.columns,
-                transformed: &mut work.transformed[first..],
-                tile_stride: self.sizes.tile_stride,
-                position_stride: self.sizes.position_stride,
-            };
-            dispatch(isa, input);
+            let request = self.request(task, tile, channels);
+            // Vectors are whole in the input, or in scratch memory.
+            let least = if request.chunk.channel_count() == plan.lanes { plan.lanes } else { usize::MAX };
+            let mut staged = None;
+            for index in 0..self.depth_axis(tile.size[0]).length {
+                let slice = request
+                    .slice_in_place(input, index, least)
+                    .unwrap_or_else(|| staged.get_or_insert_with(|| request.staged(isa, input, work.patch)).slice(index));
+                let input = Input {
+                    slice,
+                    tiles,
+                    rows: work.rows,
+                    columns: work.columns,
+                    transformed: &mut work.transformed[index * tiles[0] * tiles[1] * tile_stride + first..],
+                    tile_stride,
+                    position_stride,
+                };
+                dispatch(isa, input);
+            }
         }
     }
 
-    /// Turns the products of a row of tiles into outputs.
-    fn strip(&self, task: &Task, block: Block, number: usize, work: &mut Buffers<'_, E::Accumulator>) {
+    /// Turns the products of neighbouring tiles, from number `first` on, into outputs.
+    fn strip(&self, task: &Task, block: Block, tiles: [Range<usize>; 3], first: usize, work: &mut Buffers<'_, E::Accumulator>) {
         let isa = self.problem.isa;
-        let (height, width) = (task.tiles[1].len(), task.tiles[2].len());
-        let (z, y) = (task.tiles[0].start + number / height, task.tiles[1].start + number % height);
-        let tile = self.outputs([z..z + 1, y..y + 1, task.tiles[2].clone()]);
+        let tile = self.outputs(tiles);
         let [_, rows, columns] = tile.size;
         let output = Output {
-            products: &work.products[number * width * block.lanes..],
+            products: &work.products[first * block.lanes..],
             position_stride: self.sizes.products_stride,
             lanes: block.lanes,
             rows,
@@ -197,10 +210,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
             channels: block.channels(shape),
             places: Places { output: &work.places[..pixels], residual },
             sums: work.sums,
-            layout: Layout::Pixels {
-                lanes: block.lanes,
-                rising: self.output.strides()[2..] == contiguous_strides(shape.output_shape())[2..],
-            },
+            layout: Layout::Pixels { lanes: block.lanes, rows: work.rows },
         };
         dispatch(isa, write);
     }
