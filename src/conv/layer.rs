@@ -7,7 +7,7 @@ use super::passes::{Outside, Passes, all_finite};
 use super::plan::{Algorithm, Plan};
 use super::run::{compute, lanes};
 use super::weights::{Packed, Weights};
-use super::winograd::{Problem, Transformed, WinogradPlan, refusal};
+use super::winograd::{OUTPUTS, Problem, Transformed, WinogradPlan, effort, refusal};
 use crate::array::{Accumulator, Activation, Aligned, Element, RANK, View, ViewMut};
 use crate::error::{Error, checked_product};
 use crate::parallel::num_threads;
@@ -26,7 +26,7 @@ pub enum Kind {
 /// How a layer computes one input.
 #[derive(Debug, Clone)]
 pub struct Summary {
-    /// "direct".
+    /// "direct" or "winograd".
     pub algorithm: &'static str,
     /// "output channels" or "output pixels".
     pub vectors_hold: &'static str,
@@ -149,14 +149,30 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
 
     /// How `run` would compute `shape`.
     pub fn summary(&self, shape: &ConvShape) -> Summary {
-        let passes = self.passes(shape);
-        let tasks = passes.tasks();
         let per_output = shape.in_channels * shape.kernel.iter().product::<usize>();
         let [batch, channels, depth, height, width] = if shape.transposed {
             [shape.batch, shape.groups * shape.out_channels, shape.input[0], shape.input[1], shape.input[2]]
         } else {
             shape.output_shape()
         };
+        let multiply_adds = (batch * channels * depth * height * width).saturating_mul(per_output);
+        let threads = |tasks: usize| num_threads().min(tasks.max(1));
+        if let Some(plan) = self.winograd(shape) {
+            let (tasks, scratch_bytes) = effort::<E::Accumulator>(shape, &plan);
+            let WinogradPlan { lanes, tiles: [depth, height, width], .. } = plan;
+            return Summary {
+                algorithm: "winograd",
+                vectors_hold: "output channels",
+                lanes,
+                tile: [depth, height * OUTPUTS, width * OUTPUTS],
+                tasks,
+                threads: threads(tasks),
+                scratch_bytes,
+                multiply_adds,
+            };
+        }
+        let passes = self.passes(shape);
+        let tasks = passes.tasks();
         Summary {
             algorithm: "direct",
             vectors_hold: match passes.plan.algorithm {
@@ -166,9 +182,9 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             lanes: passes.plan.lanes,
             tile: passes.plan.tile,
             tasks,
-            threads: num_threads().min(tasks.max(1)),
+            threads: threads(tasks),
             scratch_bytes: passes.buffers.bytes::<E::Accumulator>(),
-            multiply_adds: (batch * channels * depth * height * width).saturating_mul(per_output),
+            multiply_adds,
         }
     }
 
@@ -208,10 +224,13 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
 
 /// Why Winograd's algorithm cannot be used, if it cannot.
 fn winograd_refusal<E: Element>(kind: &Kind, weight: [usize; RANK]) -> Option<Error> {
-    let refused = |got: &str, rule: &str| Some(Error::Kind { argument: "algorithm", got: got.into(), rule: rule.into() });
+    let refused = |got: &str, rule: &str| {
+        let rule = format!("winograd needs {rule}; use \"auto\" or \"direct\"");
+        Some(Error::Choice { argument: "algorithm", got: format!("\"winograd\" with {got}"), rule })
+    };
     match kind {
-        _ if !E::Accumulator::ACTIVATES => refused("\"winograd\" for integers, bool or complex numbers", "winograd needs floats"),
-        Kind::Transposed(_) => refused("\"winograd\" for a transposed convolution", "winograd needs a plain one"),
+        _ if !E::Accumulator::ACTIVATES => refused(&format!("dtype {:?}", E::DTYPE), "floats"),
+        Kind::Transposed(_) => refused("a transposed convolution", "a plain one"),
         Kind::Plain(params) => refusal(params, weight, size_of::<E::Accumulator>()),
     }
 }

@@ -207,10 +207,11 @@ impl Request<'_> {
         })
     }
 
-    /// A slice of the box inside the input itself, if columns are neighbours there and `least` of them are there.
-    pub fn slice_in_place<E: Element>(&self, input: &View<'_, E>, index: usize, least: usize) -> Option<Slice<E::Accumulator>> {
+    /// A slice of the box inside the input itself, if columns are neighbours there; `lanes` channels and `lanes` columns can be
+    /// read even where there are fewer.
+    pub fn slice_in_place<E: Element>(&self, input: &View<'_, E>, index: usize, lanes: usize) -> Option<Slice<E::Accumulator>> {
         let (shape, strides) = (self.shape, input.strides());
-        if !E::IN_PLACE || strides[4] != 1 || strides[1] < 0 || strides[3] < 0 {
+        if !E::IN_PLACE || strides[4] != 1 || strides.iter().any(|&stride| stride < 0) {
             return None;
         }
         let taps = self.chunk.tap_counts();
@@ -222,7 +223,7 @@ impl Request<'_> {
         };
         let (mut rows, columns) = (inside(1), inside(2));
         let whole = rows.len() == axes[1].length && columns.len() == axes[2].length;
-        if columns.len() < least || (shape.mode != PaddingMode::Zeros && !whole) {
+        if columns.is_empty() || (shape.mode != PaddingMode::Zeros && !whole) {
             return None;
         }
         let depth = shape.mode.source(self.origin(0) + axes[0].source(index) as isize, shape.input[0]);
@@ -231,11 +232,16 @@ impl Request<'_> {
         }
         let mut at = [self.image, self.first_channel(), 0, 0, 0];
         if !rows.is_empty() {
-            let first = |axis: usize, within: usize| (self.origin(axis) + within as isize) as usize;
-            at = [at[0], at[1], depth.unwrap_or(0), first(1, rows.start), first(2, columns.start)];
+            let start = |axis: usize, within: usize| (self.origin(axis) + within as isize) as usize;
+            at = [at[0], at[1], depth.unwrap_or(0), start(1, rows.start), start(2, columns.start)];
+        }
+        let first = input.offset(at);
+        let reach = (lanes as isize - 1) * strides[1] + (rows.len().max(1) as isize - 1) * strides[3];
+        if first + reach + columns.len().max(lanes) as isize - 1 > input.last_offset() {
+            return None;
         }
         // SAFETY: the index is inside the input.
-        let pointer = unsafe { input.pointer().offset(input.offset(at)) }.cast();
+        let pointer = unsafe { input.pointer().offset(first) }.cast();
         Some(Slice { pointer, channel: strides[1] as usize, row: strides[3] as usize, rows, columns })
     }
 

@@ -248,7 +248,7 @@ fn gaussian(random: &mut Random) -> f32 {
 #[test]
 fn error_beside_direct() {
     let mut random = Random(6);
-    for (channels, size) in [(32, 28), (64, 28), (256, 14)] {
+    for (channels, size) in [(24, 28), (64, 28), (256, 14)] {
         let mut case = Case::plain([1, channels, 1, size, size], [32, channels, 1, 3, 3], SAME);
         case.bias = false;
         let mut draw = |shape| Array::from_fn(shape, |_| gaussian(&mut random));
@@ -306,4 +306,43 @@ fn refusals() {
         Activation::Identity,
     );
     assert!(error.err().unwrap().to_string().contains("floats"));
+}
+
+/// The choice follows the shape, never the batch.
+#[test]
+fn chosen_where_it_pays() {
+    let chosen = |isa, channels: [usize; 2], size: [usize; 3], taps| {
+        let case = Case::plain([1, channels[0], size[0], size[1], size[2]], [channels[1], channels[0], taps, 3, 3], SAME);
+        let weight = Array::filled(case.weight, 1.0f32);
+        let layer = Layer::new(isa, case.layer_kind(), Choice::Auto, &view(&weight), None, Activation::Identity).unwrap();
+        let of = |batch| {
+            let mut case = case.clone();
+            case.input[0] = batch;
+            layer.winograd(&case.shape().unwrap())
+        };
+        assert!([2, 3, 1000].into_iter().all(|batch| of(batch) == of(1)));
+        of(1).is_some()
+    };
+    for isa in instruction_sets().filter(|&isa| isa != Isa::Portable) {
+        for (channels, size) in [(64, 56), (128, 28), (256, 14), (64, 224), (32, 20)] {
+            assert!(chosen(isa, [channels; 2], [1, size, size], 1), "{channels}@{size} on {isa:?}");
+        }
+        assert!(chosen(isa, [64; 2], [8, 56, 56], 3) && chosen(isa, [32; 2], [32, 64, 64], 3), "{isa:?}");
+        assert!(!chosen(isa, [512; 2], [1, 7, 7], 1), "{isa:?}: the weights do not fit the cache");
+        assert!(!chosen(isa, [3, 64], [1, 224, 224], 1), "{isa:?}: too few input channels");
+        assert!(!chosen(isa, [64, 3], [1, 224, 224], 1), "{isa:?}: too few output channels");
+        assert!(!chosen(isa, [64; 2], [1, 1, 1], 1), "{isa:?}: nearly all of the tile is thrown away");
+    }
+}
+
+/// Weights that are not finite make every tile fall back: the layer is direct from the start.
+#[test]
+fn automatic_layers_with_infinite_weights_are_direct() {
+    let case = Case::plain([1, 64, 1, 28, 28], [64, 64, 1, 3, 3], SAME);
+    let mut weight = Array::filled(case.weight, 1.0f32);
+    weight.data[1234] = f32::INFINITY;
+    for isa in instruction_sets() {
+        let layer = Layer::new(isa, case.layer_kind(), Choice::Auto, &view(&weight), None, Activation::Identity).unwrap();
+        assert_eq!(layer.winograd(&case.shape().unwrap()), None);
+    }
 }

@@ -1,11 +1,10 @@
 //! The working memory of one thread's tasks.
 
 use super::input::columns;
-use super::plan::WinogradPlan;
+use super::plan::{WinogradPlan, slices};
 use super::run::STRIP;
 use super::{OUTPUTS, POINTS, POSITIONS};
 use crate::array::{Accumulator, Scratch};
-use crate::conv::patch::PatchAxis;
 use crate::shape::ConvShape;
 
 /// Lengths and distances in a task's working memory.
@@ -52,7 +51,7 @@ impl Sizes {
     /// For tasks of at most `[depth, height, width]` tiles.
     pub fn new(shape: &ConvShape, plan: &WinogradPlan, [depth, height, width]: [usize; 3]) -> Self {
         let (lanes, kernel) = (plan.lanes, shape.kernel[0]);
-        let slices = PatchAxis::new(&shape.axis_pass(0, 0), depth, kernel).length;
+        let slices = slices(shape, depth);
         let (down, (across, row)) = (columns(height, 1).0, columns(width, lanes));
         let tile_stride = shape.in_channels.next_multiple_of(lanes);
         // An odd number of vectors: distances that are powers of two would make positions share their sets of the caches.

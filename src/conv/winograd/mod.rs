@@ -18,11 +18,11 @@ mod weights;
 
 pub use plan::WinogradPlan;
 pub(super) use plan::refusal;
-pub(super) use run::Problem;
+pub(super) use run::{Problem, effort};
 pub(super) use weights::Transformed;
 
 /// Outputs of a tile along height and width.
-const OUTPUTS: usize = 4;
+pub(super) const OUTPUTS: usize = 4;
 /// Inputs of a tile along height and width, and points of the transform.
 const POINTS: usize = 6;
 /// Positions of a transformed tile.

@@ -25,6 +25,12 @@ use crate::simd::{Isa, Lanes, dispatch};
 /// Most tiles whose outputs are written together.
 pub(super) const STRIP: usize = DIRECT_PIECE / (OUTPUTS * OUTPUTS);
 
+/// Tasks of a convolution, and the working memory of each thread for accumulators of type `T`.
+pub(in crate::conv) fn effort<T>(shape: &ConvShape, plan: &WinogradPlan) -> (usize, usize) {
+    let division = Division::new(shape, plan);
+    (division.tasks(), Sizes::new(shape, plan, division.largest()).bytes::<T>())
+}
+
 /// One convolution.
 pub(in crate::conv) struct Problem<'a, E: Element> {
     pub isa: Isa,
@@ -154,12 +160,10 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
         for first in (0..shape.in_channels).step_by(plan.lanes) {
             let channels = (first, shape.in_channels.min(first + plan.lanes));
             let request = self.request(task, tile, channels);
-            // Vectors are whole in the input, or in scratch memory.
-            let least = if request.chunk.channel_count() == plan.lanes { plan.lanes } else { usize::MAX };
             let mut staged = None;
             for index in 0..self.depth_axis(tile.size[0]).length {
                 let slice = request
-                    .slice_in_place(input, index, least)
+                    .slice_in_place(input, index, plan.lanes)
                     .unwrap_or_else(|| staged.get_or_insert_with(|| request.staged(isa, input, work.patch)).slice(index));
                 let input = Input {
                     slice,
