@@ -1,7 +1,7 @@
 //! Winograd's algorithm: near the oracle around every tile and vector, the same bits whatever surrounds an image, and infinities
 //! and NaN where the direct algorithm has them.
 
-use convrs::array::{Accumulator, Activation, Element};
+use convrs::array::{Activation, Element};
 use convrs::conv::{Choice, Layer};
 use convrs::parallel::set_num_threads;
 use convrs::reference::{Array, Conv, Filled};
