@@ -39,7 +39,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
         let problem = self.problem;
         let request = self.request(task, tile, (0, problem.shape.in_channels));
         let patch = request.staged(problem.isa, problem.input, work.patch);
-        patch.tap_offsets(&request.chunk, work.taps);
+        patch.tap_offsets(&self.axes, None, &request.chunk, work.taps);
         let [_, rows, width] = tile.size;
         for index in 0..rows * width {
             work.pixels[index] = (patch.pixel_row(0, index / width) + index % width * patch.pixel_step()) as u32;

@@ -214,7 +214,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
             channels: block.channels(shape),
             places: Places { output: &work.places[..pixels], residual },
             sums: work.sums,
-            layout: Layout::Pixels { lanes: block.lanes, rows: work.rows },
+            layout: Layout::Pixels { lanes: block.lanes, step: self.output.strides()[4], rows: work.rows },
         };
         dispatch(isa, write);
     }
