@@ -17,15 +17,16 @@ pub(super) struct Input<'a, T> {
     pub columns: &'a mut [T],
     /// Where the first tile's first position goes: the vector's channels within `transformed`.
     pub transformed: &'a mut [T],
-    /// Distances of tiles and positions in `transformed`.
+    /// Distances of tiles, of rows of them and of positions in `transformed`.
     pub tile_stride: usize,
+    pub row_stride: usize,
     pub position_stride: usize,
 }
 
-/// Columns of `tiles` tiles, and that in whole vectors.
+/// Columns of `tiles` tiles, and what a row of them takes when its last vector is whole, wherever that begins.
 pub(super) fn columns(tiles: usize, lanes: usize) -> (usize, usize) {
     let columns = tiles * OUTPUTS + POINTS - OUTPUTS;
-    (columns, columns.next_multiple_of(lanes))
+    (columns, columns + lanes)
 }
 
 impl<T: Accumulator> Operation<T> for Input<'_, T> {
@@ -35,17 +36,18 @@ impl<T: Accumulator> Operation<T> for Input<'_, T> {
     fn run<S: Simd<Scalar = T>>(mut self, simd: S) {
         let [height, width] = self.tiles;
         let (across, row) = columns(width, S::LANES);
-        let down = columns(height, 1).0;
+        let down = columns(height, S::LANES).0;
         assert!(self.slice.rows.end <= down && self.slice.columns.end <= across);
         assert!(self.rows.len() >= down * row * S::LANES && self.columns.len() >= POINTS * across * S::LANES);
-        let reach = (POSITIONS - 1) * self.position_stride + (height * width - 1) * self.tile_stride + S::LANES;
+        let reach =
+            (POSITIONS - 1) * self.position_stride + (height - 1) * self.row_stride + (width - 1) * self.tile_stride + S::LANES;
         assert!(self.transformed.len() >= reach);
         // SAFETY: the lengths were asserted.
         unsafe {
             self.transpose(simd, down, across, row);
             for tile_row in 0..height {
                 self.down(simd, tile_row, across, row);
-                self.across(simd, tile_row * width, across);
+                self.across(simd, tile_row * self.row_stride, across);
             }
         }
     }
@@ -62,9 +64,10 @@ impl<T: Accumulator> Input<'_, T> {
         for y in 0..down {
             let to = self.rows[y * row * S::LANES..(y + 1) * row * S::LANES].as_mut_ptr();
             let filled = if rows.contains(&y) { columns.clone() } else { 0..0 };
-            // SAFETY: by the contract of this function; a slice with fewer columns than lanes can be overrun.
+            let from = pointer.wrapping_add(y.saturating_sub(rows.start) * line);
+            // SAFETY: by the contract of this function; of a slice with fewer columns than lanes a whole vector can be read,
+            // and written, as `columns` says.
             unsafe {
-                let from = pointer.add(y.wrapping_sub(rows.start).min(rows.len()) * line);
                 let to_first = to.add(filled.start * S::LANES);
                 let mut done = 0;
                 while done < filled.len() {
@@ -103,18 +106,18 @@ impl<T: Accumulator> Input<'_, T> {
         }
     }
 
-    /// Transforms the rows of a row of tiles, whose first one is number `first`.
+    /// Transforms the rows of a row of tiles, which begins at `start`.
     ///
     /// # Safety
     /// The lengths are as `run` asserts.
     #[inline(always)]
-    unsafe fn across<S: Simd<Scalar = T>>(&mut self, simd: S, first: usize, across: usize) {
+    unsafe fn across<S: Simd<Scalar = T>>(&mut self, simd: S, start: usize, across: usize) {
         for tile in 0..self.tiles[1] {
             for y in 0..POINTS {
                 // SAFETY: by the contract of this function.
                 unsafe {
                     let from = self.columns.as_ptr().add((y * across + tile * OUTPUTS) * S::LANES);
-                    let place = y * POINTS * self.position_stride + (first + tile) * self.tile_stride;
+                    let place = y * POINTS * self.position_stride + start + tile * self.tile_stride;
                     let to = self.transformed.as_mut_ptr().add(place);
                     let mut inputs = [simd.zero(); POINTS];
                     for (x, input) in inputs.iter_mut().enumerate() {
