@@ -52,7 +52,7 @@ impl Sizes {
     pub fn new(shape: &ConvShape, plan: &WinogradPlan, [depth, height, width]: [usize; 3]) -> Self {
         let (lanes, kernel) = (plan.lanes, shape.kernel[0]);
         let slices = slices(shape, depth);
-        let (down, (across, row)) = (columns(height, lanes).0, columns(width.min(STRIP), lanes));
+        let (down, (across, row)) = (columns(height, lanes).0, columns(width, lanes));
         let tile_stride = shape.in_channels.next_multiple_of(lanes);
         // An odd number of vectors: distances that are powers of two would make positions share their sets of the caches.
         let odd = |elements: usize| ((elements / lanes) | 1) * lanes;

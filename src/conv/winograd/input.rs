@@ -17,9 +17,8 @@ pub(super) struct Input<'a, T> {
     pub columns: &'a mut [T],
     /// Where the first tile's first position goes: the vector's channels within `transformed`.
     pub transformed: &'a mut [T],
-    /// Distances of tiles, of rows of them and of positions in `transformed`.
+    /// Distances of tiles and positions in `transformed`.
     pub tile_stride: usize,
-    pub row_stride: usize,
     pub position_stride: usize,
 }
 
@@ -39,15 +38,14 @@ impl<T: Accumulator> Operation<T> for Input<'_, T> {
         let down = columns(height, S::LANES).0;
         assert!(self.slice.rows.end <= down && self.slice.columns.end <= across);
         assert!(self.rows.len() >= down * row * S::LANES && self.columns.len() >= POINTS * across * S::LANES);
-        let reach =
-            (POSITIONS - 1) * self.position_stride + (height - 1) * self.row_stride + (width - 1) * self.tile_stride + S::LANES;
+        let reach = (POSITIONS - 1) * self.position_stride + (height * width - 1) * self.tile_stride + S::LANES;
         assert!(self.transformed.len() >= reach);
         // SAFETY: the lengths were asserted.
         unsafe {
             self.transpose(simd, down, across, row);
             for tile_row in 0..height {
                 self.down(simd, tile_row, across, row);
-                self.across(simd, tile_row * self.row_stride, across);
+                self.across(simd, tile_row * width, across);
             }
         }
     }
@@ -106,18 +104,18 @@ impl<T: Accumulator> Input<'_, T> {
         }
     }
 
-    /// Transforms the rows of a row of tiles, which begins at `start`.
+    /// Transforms the rows of a row of tiles, whose first one is number `first`.
     ///
     /// # Safety
     /// The lengths are as `run` asserts.
     #[inline(always)]
-    unsafe fn across<S: Simd<Scalar = T>>(&mut self, simd: S, start: usize, across: usize) {
+    unsafe fn across<S: Simd<Scalar = T>>(&mut self, simd: S, first: usize, across: usize) {
         for tile in 0..self.tiles[1] {
             for y in 0..POINTS {
                 // SAFETY: by the contract of this function.
                 unsafe {
                     let from = self.columns.as_ptr().add((y * across + tile * OUTPUTS) * S::LANES);
-                    let place = y * POINTS * self.position_stride + start + tile * self.tile_stride;
+                    let place = y * POINTS * self.position_stride + (first + tile) * self.tile_stride;
                     let to = self.transformed.as_mut_ptr().add(place);
                     let mut inputs = [simd.zero(); POINTS];
                     for (x, input) in inputs.iter_mut().enumerate() {

@@ -22,7 +22,7 @@ use crate::parallel::{Progress, for_each_chunk};
 use crate::shape::{AxisPass, ConvShape};
 use crate::simd::{Isa, Lanes, dispatch};
 
-/// Most neighbouring tiles whose input is transformed, and whose outputs are written, together.
+/// Most tiles whose outputs are written together.
 pub(super) const STRIP: usize = DIRECT_PIECE / (OUTPUTS * OUTPUTS);
 
 /// Tasks of a convolution, and the working memory of each thread for accumulators of type `T`.
@@ -151,17 +151,14 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
         Request { shape, pass: &self.axes, tile, chunk, image: task.image, group: task.group, pixel_lanes: None }
     }
 
-    /// Transforms the input of a task, strip by strip, which the L1 cache holds.
+    /// Transforms the input of a task. Whole rows, although they leave the L1 cache: short ones cost more in the input.
     fn bring_in(&self, task: &Task, work: &mut Buffers<'_, E::Accumulator>) {
         let Problem { isa, shape, plan, input, .. } = *self.problem;
-        let [_, height, width] = [0, 1, 2].map(|axis| task.tiles[axis].len());
+        let tile = self.outputs(task.tiles.clone());
+        let tiles = [task.tiles[1].len(), task.tiles[2].len()];
         let Sizes { tile_stride, position_stride, .. } = self.sizes;
-        let strips = width.div_ceil(STRIP);
-        for index in 0..strips * shape.in_channels.div_ceil(plan.lanes) {
-            let (strip, first) = (even_run(width, strips, index % strips), index / strips * plan.lanes);
+        for first in (0..shape.in_channels).step_by(plan.lanes) {
             let channels = (first, shape.in_channels.min(first + plan.lanes));
-            let start = task.tiles[2].start;
-            let tile = self.outputs([task.tiles[0].clone(), task.tiles[1].clone(), start + strip.start..start + strip.end]);
             let request = self.request(task, tile, channels);
             let mut staged = None;
             for index in 0..self.depth_axis(tile.size[0]).length {
@@ -170,12 +167,11 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
                     .unwrap_or_else(|| staged.get_or_insert_with(|| request.staged(isa, input, work.patch)).slice(index));
                 let input = Input {
                     slice,
-                    tiles: [height, strip.len()],
+                    tiles,
                     rows: work.rows,
                     columns: work.columns,
-                    transformed: &mut work.transformed[(index * height * width + strip.start) * tile_stride + first..],
+                    transformed: &mut work.transformed[index * tiles[0] * tiles[1] * tile_stride + first..],
                     tile_stride,
-                    row_stride: width * tile_stride,
                     position_stride,
                 };
                 dispatch(isa, input);
