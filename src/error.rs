@@ -56,6 +56,15 @@ pub enum Error {
         /// The rule, and what to write instead.
         rule: String,
     },
+    /// A choice that the other arguments exclude.
+    Choice {
+        /// The argument's name in Python.
+        argument: &'static str,
+        /// What was given.
+        got: String,
+        /// The rule, and what to choose instead.
+        rule: String,
+    },
     /// A size beyond what memory can address.
     Overflow {
         /// What was being sized.
@@ -87,7 +96,9 @@ impl fmt::Display for Error {
                 )
             }
             Error::Shape { argument, got, rule } => write!(f, "{argument} has shape or size {got}: {rule}"),
-            Error::Kind { argument, got, rule } => write!(f, "{argument} is {got}: {rule}"),
+            Error::Kind { argument, got, rule } | Error::Choice { argument, got, rule } => {
+                write!(f, "{argument} is {got}: {rule}")
+            }
             Error::Overflow { what } => write!(f, "{what} would need more memory than can be addressed"),
             Error::Interrupted => write!(f, "interrupted"),
         }

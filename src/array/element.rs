@@ -53,8 +53,18 @@ pub trait Accumulator: Plain + PartialEq + std::fmt::Debug {
     fn is_finite(self) -> bool {
         true
     }
-    /// Whether [`Accumulator::activate`] is defined.
+    /// Whether these are real floats: [`Accumulator::activate`], `from_f64` and `to_f64` are defined.
     const ACTIVATES: bool = false;
+    /// The nearest of these numbers.
+    #[inline(always)]
+    fn from_f64(_value: f64) -> Self {
+        unreachable!("asked of real floats only")
+    }
+    /// The number, exactly.
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        unreachable!("asked of real floats only")
+    }
     /// Applies an activation function to sums of one output channel.
     #[inline(always)]
     fn activate(_activation: &Activation, _channel: usize, _sums: &mut [Self]) {

@@ -11,6 +11,14 @@ macro_rules! float {
         impl Accumulator for $type {
             const ACTIVATES: bool = true;
             #[inline(always)]
+            fn from_f64(value: f64) -> Self {
+                value as $type
+            }
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                self.into()
+            }
+            #[inline(always)]
             fn activate(activation: &Activation, channel: usize, sums: &mut [Self]) {
                 $activate(activation, channel, sums);
             }

@@ -7,7 +7,8 @@ use super::passes::{Outside, Passes, all_finite};
 use super::plan::{Algorithm, Plan};
 use super::run::{compute, lanes};
 use super::weights::{Packed, Weights};
-use crate::array::{Activation, Aligned, Element, RANK, View, ViewMut};
+use super::winograd::{OUTPUTS, Problem, Transformed, WinogradPlan, effort, refusal};
+use crate::array::{Accumulator, Activation, Aligned, Element, RANK, View, ViewMut};
 use crate::error::{Error, checked_product};
 use crate::parallel::num_threads;
 use crate::shape::{AxisPass, ConvParams, ConvShape, TransposedParams};
@@ -25,7 +26,7 @@ pub enum Kind {
 /// How a layer computes one input.
 #[derive(Debug, Clone)]
 pub struct Summary {
-    /// "direct".
+    /// "direct" or "winograd".
     pub algorithm: &'static str,
     /// "output channels" or "output pixels".
     pub vectors_hold: &'static str,
@@ -43,10 +44,23 @@ pub struct Summary {
     pub multiply_adds: usize,
 }
 
+/// Which algorithm a layer takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// Winograd's where it pays, else the direct one.
+    Auto,
+    /// The direct one.
+    Direct,
+    /// Winograd's, or an error.
+    Winograd,
+}
+
 /// Weights, bias and activation of a layer.
 pub struct Layer<E: Element> {
     isa: Isa,
     kind: Kind,
+    /// Winograd only where it is possible.
+    choice: Choice,
     weight: Aligned<E>,
     weight_shape: [usize; RANK],
     bias: Option<Aligned<E>>,
@@ -56,6 +70,7 @@ pub struct Layer<E: Element> {
     /// Packed for each direct algorithm, when it is first needed.
     channels_in_vectors: OnceLock<Packed<E::Accumulator>>,
     pixels_in_vectors: OnceLock<Packed<E::Accumulator>>,
+    transformed: OnceLock<Transformed<E::Accumulator>>,
 }
 
 impl<E: Element<Accumulator: Lanes>> Layer<E> {
@@ -63,14 +78,21 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
     pub fn new(
         isa: Isa,
         kind: Kind,
+        choice: Choice,
         weight: &View<'_, E>,
         bias: Option<&View<'_, E>>,
         activation: Activation,
     ) -> Result<Self, Error> {
-        assert!(activation == Activation::Identity || <E::Accumulator as crate::array::Accumulator>::ACTIVATES);
+        assert!(activation == Activation::Identity || E::Accumulator::ACTIVATES);
+        let choice = match (choice, winograd_refusal::<E>(&kind, weight.shape())) {
+            (Choice::Winograd, Some(error)) => return Err(error),
+            (Choice::Auto, Some(_)) => Choice::Direct,
+            _ => choice,
+        };
         Ok(Layer {
             isa,
             kind,
+            choice,
             weight: copied(weight)?,
             weight_shape: weight.shape(),
             bias: bias.map(copied).transpose()?,
@@ -78,6 +100,7 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             finite: all_finite(weight)?,
             channels_in_vectors: OnceLock::new(),
             pixels_in_vectors: OnceLock::new(),
+            transformed: OnceLock::new(),
         })
     }
 
@@ -102,6 +125,14 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             None => None,
         };
         let epilogue = Epilogue { bias, residual, activation: self.activation.clone() };
+        if const { E::Accumulator::ACTIVATES }
+            && let Some(plan) = self.winograd(shape)
+        {
+            let weights = self.transformed.get_or_init(|| Transformed::new(shape, &self.weight(), &plan));
+            let direct = || self.packed(shape, &plan.direct(shape, size_of::<E::Accumulator>()));
+            let (isa, epilogue) = (self.isa, &epilogue);
+            return Problem { isa, shape, plan, input, weights, direct: &direct, epilogue }.compute(output);
+        }
         let passes = self.passes(shape);
         let weights = match passes.outside {
             Outside::Padding => Weights::Packed(self.packed(shape, &passes.plan)),
@@ -118,14 +149,30 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
 
     /// How `run` would compute `shape`.
     pub fn summary(&self, shape: &ConvShape) -> Summary {
-        let passes = self.passes(shape);
-        let tasks = passes.tasks();
         let per_output = shape.in_channels * shape.kernel.iter().product::<usize>();
         let [batch, channels, depth, height, width] = if shape.transposed {
             [shape.batch, shape.groups * shape.out_channels, shape.input[0], shape.input[1], shape.input[2]]
         } else {
             shape.output_shape()
         };
+        let multiply_adds = (batch * channels * depth * height * width).saturating_mul(per_output);
+        let threads = |tasks: usize| num_threads().min(tasks.max(1));
+        if let Some(plan) = self.winograd(shape) {
+            let (tasks, scratch_bytes) = effort::<E::Accumulator>(shape, &plan);
+            let WinogradPlan { lanes, tiles: [depth, height, width], .. } = plan;
+            return Summary {
+                algorithm: "winograd",
+                vectors_hold: "output channels",
+                lanes,
+                tile: [depth, height * OUTPUTS, width * OUTPUTS],
+                tasks,
+                threads: threads(tasks),
+                scratch_bytes,
+                multiply_adds,
+            };
+        }
+        let passes = self.passes(shape);
+        let tasks = passes.tasks();
         Summary {
             algorithm: "direct",
             vectors_hold: match passes.plan.algorithm {
@@ -135,9 +182,21 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             lanes: passes.plan.lanes,
             tile: passes.plan.tile,
             tasks,
-            threads: num_threads().min(tasks.max(1)),
+            threads: threads(tasks),
             scratch_bytes: passes.buffers.bytes::<E::Accumulator>(),
-            multiply_adds: (batch * channels * depth * height * width).saturating_mul(per_output),
+            multiply_adds,
+        }
+    }
+
+    /// How an input of that shape is computed by Winograd's algorithm, if it is.
+    pub fn winograd(&self, shape: &ConvShape) -> Option<WinogradPlan> {
+        let size = size_of::<E::Accumulator>();
+        let plan = || WinogradPlan::new(shape, lanes::<E::Accumulator>(self.isa), size);
+        match self.choice {
+            Choice::Direct => None,
+            Choice::Winograd => Some(plan()),
+            // Where weights are not finite, neither is any tile.
+            Choice::Auto => Some(plan()).filter(|plan| self.finite && plan.pays(shape, size)),
         }
     }
 
@@ -160,6 +219,19 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
                 .collect();
             Packed::new(self.isa, shape, &all, &self.weight(), plan)
         })
+    }
+}
+
+/// Why Winograd's algorithm cannot be used, if it cannot.
+fn winograd_refusal<E: Element>(kind: &Kind, weight: [usize; RANK]) -> Option<Error> {
+    let refused = |got: &str, rule: &str| {
+        let rule = format!("winograd needs {rule}; use \"auto\" or \"direct\"");
+        Some(Error::Choice { argument: "algorithm", got: format!("\"winograd\" with {got}"), rule })
+    };
+    match kind {
+        _ if !E::Accumulator::ACTIVATES => refused(&format!("dtype {:?}", E::DTYPE), "floats"),
+        Kind::Transposed(_) => refused("a transposed convolution", "a plain one"),
+        Kind::Plain(params) => refusal(params, weight, size_of::<E::Accumulator>()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Convolution. [`plan`] chooses, `passes` cuts into tasks, `run` walks them: `patch` brings in the input with its halo, `pack`
-//! lays out the weights, `direct` and `depthwise` multiply, `write` turns sums into outputs with the `epilogue`.
+//! lays out the weights, `direct` and `depthwise` multiply, `write` turns sums into outputs with the `epilogue`. `winograd` is
+//! another way for 3 x 3 kernels, with its own plan and tasks.
 
 mod buffers;
 mod chunks;
@@ -14,9 +15,11 @@ mod patch;
 mod plan;
 mod run;
 mod weights;
+mod winograd;
 mod write;
 
 pub use epilogue::Epilogue;
-pub use layer::{Kind, Layer, Summary};
+pub use layer::{Choice, Kind, Layer, Summary};
 pub use plan::{Algorithm, Plan, plan};
 pub use run::{Operands, run};
+pub use winograd::WinogradPlan;

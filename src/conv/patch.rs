@@ -2,6 +2,8 @@
 //!
 //! This is the only place that knows padding, layout and dtype of the input; kernels see a box of accumulators.
 
+use std::ops::Range;
+
 use super::pack::Chunk;
 use crate::array::{Element, View};
 use crate::shape::{AxisPass, ConvShape, PaddingMode};
@@ -115,6 +117,32 @@ impl<T> Patch<T> {
     }
 }
 
+/// One slice along depth of the box that a tile reads: where its elements are, and which they are. The others are zeros.
+#[derive(Clone)]
+pub(super) struct Slice<T> {
+    /// The first of the elements.
+    pub pointer: *const T,
+    /// Distances of channels and rows; columns are neighbours.
+    pub channel: usize,
+    pub row: usize,
+    /// Rows and columns of the box.
+    pub rows: Range<usize>,
+    pub columns: Range<usize>,
+}
+
+impl<T> Patch<T> {
+    /// A slice of a staged patch whose columns are not de-interleaved.
+    pub fn slice(&self, index: usize) -> Slice<T> {
+        Slice {
+            pointer: self.pointer.wrapping_add(index * self.strides[0]),
+            channel: self.channel,
+            row: self.strides[1],
+            rows: 0..self.axes[1].length,
+            columns: 0..self.axes[2].length,
+        }
+    }
+}
+
 /// What to bring in: one image, one group, one tile, one chunk of the taps.
 pub(super) struct Request<'a> {
     pub shape: &'a ConvShape,
@@ -177,6 +205,44 @@ impl Request<'_> {
             interleave: 1,
             phase: 0,
         })
+    }
+
+    /// A slice of the box inside the input itself, if columns are neighbours there; `lanes` channels and `lanes` columns can be
+    /// read even where there are fewer.
+    pub fn slice_in_place<E: Element>(&self, input: &View<'_, E>, index: usize, lanes: usize) -> Option<Slice<E::Accumulator>> {
+        let (shape, strides) = (self.shape, input.strides());
+        if !E::IN_PLACE || strides[4] != 1 || strides.iter().any(|&stride| stride < 0) {
+            return None;
+        }
+        let taps = self.chunk.tap_counts();
+        let axes: [_; 3] = std::array::from_fn(|axis| PatchAxis::new(&self.pass[axis], self.tile.size[axis], taps[axis]));
+        let inside = |axis: usize| {
+            let up_to = |position: isize| position.clamp(0, axes[axis].length as isize) as usize;
+            let begin = up_to(-self.origin(axis));
+            begin..up_to(shape.input[axis] as isize - self.origin(axis)).max(begin)
+        };
+        let (mut rows, columns) = (inside(1), inside(2));
+        let whole = rows.len() == axes[1].length && columns.len() == axes[2].length;
+        if columns.is_empty() || (shape.mode != PaddingMode::Zeros && !whole) {
+            return None;
+        }
+        let depth = shape.mode.source(self.origin(0) + axes[0].source(index) as isize, shape.input[0]);
+        if depth.is_none() {
+            rows = 0..0;
+        }
+        let mut at = [self.image, self.first_channel(), 0, 0, 0];
+        if !rows.is_empty() {
+            let start = |axis: usize, within: usize| (self.origin(axis) + within as isize) as usize;
+            at = [at[0], at[1], depth.unwrap_or(0), start(1, rows.start), start(2, columns.start)];
+        }
+        let first = input.offset(at);
+        let reach = (lanes as isize - 1) * strides[1] + (rows.len().max(1) as isize - 1) * strides[3];
+        if first + reach + columns.len().max(lanes) as isize - 1 > input.last_offset() {
+            return None;
+        }
+        // SAFETY: the index is inside the input.
+        let pointer = unsafe { input.pointer().offset(first) }.cast();
+        Some(Slice { pointer, channel: strides[1] as usize, row: strides[3] as usize, rows, columns })
     }
 
     /// A copy of the box in `scratch`, widened, with the padding filled in.

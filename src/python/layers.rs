@@ -7,7 +7,7 @@ use pyo3::types::PyDict;
 use super::arguments::{integer, padding, padding_mode, per_axis};
 use super::arrays::{Input, Output, isa};
 use crate::array::{Activation, Bool, Complex32, Complex64, DType, Element, RANK, bf16, f16};
-use crate::conv::{self, Kind};
+use crate::conv::{self, Choice, Kind};
 use crate::error::Error;
 use crate::shape::{ConvParams, ConvShape, TransposedParams};
 use crate::simd::Lanes;
@@ -61,6 +61,7 @@ typed! {
 
 struct Weights<'py> {
     spatial: usize,
+    choice: Choice,
     weight: Input<'py>,
     bias: Option<Input<'py>>,
 }
@@ -68,7 +69,7 @@ struct Weights<'py> {
 impl Weights<'_> {
     fn layer<E: Element<Accumulator: Lanes>>(&self, kind: Kind, activation: Activation) -> Result<conv::Layer<E>, Error> {
         let bias = self.bias.as_ref().map(|bias| bias.view::<E>(1));
-        conv::Layer::new(isa(), kind, &self.weight.view::<E>(self.spatial), bias.as_ref(), activation)
+        conv::Layer::new(isa(), kind, self.choice, &self.weight.view::<E>(self.spatial), bias.as_ref(), activation)
     }
 }
 
@@ -112,10 +113,15 @@ impl Layer {
         activation: Option<(String, Vec<f64>)>,
         algorithm: &str,
     ) -> PyResult<Self> {
-        if !["auto", "direct"].contains(&algorithm) {
-            let rule = "it must be \"auto\" or \"direct\"".to_string();
-            return Err(Error::Shape { argument: "algorithm", got: format!("{algorithm:?}"), rule }.into());
-        }
+        let choice = match algorithm {
+            "auto" => Choice::Auto,
+            "direct" => Choice::Direct,
+            "winograd" => Choice::Winograd,
+            _ => {
+                let rule = "it must be \"auto\", \"direct\" or \"winograd\"".to_string();
+                return Err(Error::Choice { argument: "algorithm", got: format!("{algorithm:?}"), rule }.into());
+            }
+        };
         let weight = Input::new("weight", weight)?;
         if weight.rank() != n + 2 {
             let rule = format!("it must have {} axes: two of channels, then {n} of the kernel", n + 2);
@@ -147,7 +153,7 @@ impl Layer {
                 weight.dtype_name()
             )));
         }
-        let weights = Weights { spatial: n, weight, bias };
+        let weights = Weights { spatial: n, choice, weight, bias };
         Ok(Layer { spatial: n, dtype, typed: Typed::new(&weights, kind, activation)? })
     }
 

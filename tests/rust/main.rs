@@ -12,3 +12,4 @@ mod pool_same_bits;
 mod pool_sizes;
 mod pool_table;
 mod threads;
+mod winograd;

@@ -4,8 +4,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::thread;
 
-use convrs::array::{Complex64, Element, SCRATCH_BYTES, View, ViewMut, bf16};
-use convrs::conv::{Operands, run};
+use convrs::array::{Activation, Complex64, Element, SCRATCH_BYTES, View, ViewMut, bf16};
+use convrs::conv::{Choice, Kind, Layer, Operands, run};
 use convrs::parallel::set_num_threads;
 use convrs::pool::{self, Average, Max};
 use convrs::shape::{ConvParams, ConvShape, Padding, PaddingMode, PoolParams, PoolShape, TransposedParams};
@@ -99,6 +99,40 @@ fn ordinary_layers() {
     for channels in [1, 3, 64] {
         plain([1, 64, 1, 56, 56], [channels, 64, 1, 3, 3], ONE, [0, 1, 1], ONE);
         plain([1, 8, 8, 20, 20], [channels, 8, 3, 3, 3], [2; 3], ONE, ONE);
+    }
+}
+
+#[test]
+fn winograd() {
+    set_num_threads(1).unwrap();
+    let layers = [([64, 1, 56], 1), ([8000, 2, 9], 2), ([16_000, 1, 3], 1), ([1, 1, 700], 1), ([1000, 20, 5], 5)];
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
+        for ([channels, depth, size], taps) in layers {
+            let (input, weight) = ([1, channels, depth, size, size], [20, channels, taps, 3, 3]);
+            let params = ConvParams {
+                spatial: 3,
+                stride: ONE,
+                padding: Padding::Valid,
+                dilation: ONE,
+                groups: 1,
+                mode: PaddingMode::Zeros,
+            };
+            let one = [0.5f32];
+            // SAFETY: every index is the one element.
+            let repeated = |shape| unsafe { View::from_raw(one.as_ptr(), shape, [0; 5]) };
+            let layer =
+                Layer::new(isa, Kind::Plain(params), Choice::Winograd, &repeated(weight), None, Activation::Identity).unwrap();
+            let shape = layer.shape(input).unwrap();
+            let mut output = vec![0.0; shape.output_shape().iter().product()];
+            let mut run = || {
+                let mut output = ViewMut::new(&mut output, shape.output_shape()).unwrap();
+                layer.run(&shape, &repeated(input), None, &mut output).unwrap();
+            };
+            // The first run also transforms the weights.
+            run();
+            let bytes = peak(run);
+            assert!(bytes <= SCRATCH_BYTES as isize, "{bytes} bytes for {shape:?} on {isa:?}");
+        }
     }
 }
 

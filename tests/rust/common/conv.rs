@@ -2,7 +2,7 @@
 
 use convrs::array::Activation;
 use convrs::array::Element;
-use convrs::conv::{Algorithm, Kind as LayerKind, Layer, Operands, plan, run};
+use convrs::conv::{Algorithm, Choice, Kind as LayerKind, Layer, Operands, plan, run};
 use convrs::error::Error;
 use convrs::reference::{self, Array, Conv, Filled, Number, Transposed};
 use convrs::shape::{ConvParams, ConvShape, Padding, PaddingMode, TransposedParams};
@@ -130,7 +130,7 @@ pub fn computed<E: Element<Accumulator: Lanes>>(isa: Isa, shape: &ConvShape, ope
 /// What a planned layer makes of the same arrays.
 pub fn planned<E: Element<Accumulator: Lanes>>(isa: Isa, case: &Case, shape: &ConvShape, arrays: &Arrays<E>) -> Array<E> {
     let Operands { input, weight, bias } = arrays.operands();
-    let layer = Layer::new(isa, case.layer_kind(), &weight, bias.as_ref(), Activation::Identity).unwrap();
+    let layer = Layer::new(isa, case.layer_kind(), Choice::Direct, &weight, bias.as_ref(), Activation::Identity).unwrap();
     let mut output = Array::filled(shape.output_shape(), E::default());
     layer.run(shape, &input, None, &mut view_mut(&mut output)).unwrap();
     output

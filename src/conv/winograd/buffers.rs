@@ -1,0 +1,101 @@
+//! The working memory of one thread's tasks.
+
+use super::input::columns;
+use super::plan::{WinogradPlan, slices};
+use super::run::STRIP;
+use super::{OUTPUTS, POINTS, POSITIONS};
+use crate::array::{Accumulator, Scratch};
+use crate::shape::ConvShape;
+
+/// Lengths and distances in a task's working memory.
+pub(super) struct Sizes {
+    patch: usize,
+    rows: usize,
+    columns: usize,
+    transformed: usize,
+    products: usize,
+    sums: usize,
+    repaired: usize,
+    taps: usize,
+    pixels: usize,
+    /// Distances of tiles and positions in `transformed`, of positions in `products`.
+    pub tile_stride: usize,
+    pub position_stride: usize,
+    pub products_stride: usize,
+}
+
+pub(super) struct Buffers<'a, T> {
+    /// A vector of input channels of the band, or all of them of one tile.
+    pub patch: &'a mut [T],
+    /// Rows of a band, or channels of a strip: see [`super::input::Input`] and [`crate::conv::write::Layout`].
+    pub rows: &'a mut [T],
+    /// See [`super::input::Input`].
+    pub columns: &'a mut [T],
+    /// `[position][slice][tile][input channel]`.
+    pub transformed: &'a mut [T],
+    /// `[position][tile][channel of the block]`.
+    pub products: &'a mut [T],
+    /// `[pixel][channel of the block]` of a strip.
+    pub sums: &'a mut [T],
+    /// The same of one tile that is computed directly.
+    pub repaired: &'a mut [T],
+    /// Offset of every tap, and of every tile or pixel.
+    pub taps: &'a mut [u32],
+    pub pixels: &'a mut [u32],
+    /// Offset of every pixel of a strip in the output and in the residual.
+    pub places: &'a mut [isize],
+    pub residual_places: &'a mut [isize],
+}
+
+impl Sizes {
+    /// For tasks of at most `[depth, height, width]` tiles.
+    pub fn new(shape: &ConvShape, plan: &WinogradPlan, [depth, height, width]: [usize; 3]) -> Self {
+        let (lanes, kernel) = (plan.lanes, shape.kernel[0]);
+        let slices = slices(shape, depth);
+        let (down, (across, row)) = (columns(height, lanes).0, columns(width, lanes));
+        let tile_stride = shape.in_channels.next_multiple_of(lanes);
+        // An odd number of vectors: distances that are powers of two would make positions share their sets of the caches.
+        let odd = |elements: usize| ((elements / lanes) | 1) * lanes;
+        let position_stride = odd(slices * height * width * tile_stride);
+        let products_stride = odd(depth * height * width * plan.block);
+        let tile = OUTPUTS * OUTPUTS;
+        let strip = (tile * width.min(STRIP)).next_multiple_of(lanes);
+        Sizes {
+            patch: (lanes * slices * down * across + row).max(shape.in_channels * kernel * POSITIONS),
+            rows: (down * row).max(strip) * lanes,
+            columns: POINTS * across * lanes,
+            transformed: POSITIONS * position_stride,
+            products: POSITIONS * products_stride,
+            sums: strip * plan.block,
+            repaired: tile * plan.block,
+            taps: shape.in_channels * shape.kernel.iter().product::<usize>(),
+            pixels: (depth * height * width).max(tile * STRIP),
+            tile_stride,
+            position_stride,
+            products_stride,
+        }
+    }
+
+    pub fn bytes<T>(&self) -> usize {
+        let line = 64;
+        let elements = self.patch + self.rows + self.columns + self.transformed + self.products + self.sums + self.repaired;
+        let offsets = (self.taps + self.pixels) * size_of::<u32>() + 2 * self.pixels * size_of::<isize>();
+        elements * size_of::<T>() + offsets + 11 * line
+    }
+
+    pub fn cut<'a, T: Accumulator>(&self, scratch: &mut Scratch<'a>) -> Buffers<'a, T> {
+        Buffers {
+            patch: scratch.cut(self.patch),
+            rows: scratch.cut(self.rows),
+            columns: scratch.cut(self.columns),
+            transformed: scratch.cut(self.transformed),
+            products: scratch.cut(self.products),
+            sums: scratch.cut(self.sums),
+            repaired: scratch.cut(self.repaired),
+            taps: scratch.cut(self.taps),
+            pixels: scratch.cut(self.pixels),
+            places: scratch.cut(self.pixels),
+            residual_places: scratch.cut(self.pixels),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Sums of products to outputs, with output channels in the vectors.
+
+use super::{OUTPUTS, POINTS, transform};
+use crate::array::Accumulator;
+use crate::simd::{Operation, Simd};
+
+/// One row of tiles becomes `[pixel][lane]`; tells whether all its outputs are finite.
+pub(super) struct Output<'a, T> {
+    /// From the row's first tile on: `[position]`, `position_stride` apart, of `[tile][lane]`.
+    pub products: &'a [T],
+    pub position_stride: usize,
+    /// Lanes of the block.
+    pub lanes: usize,
+    /// Rows and columns of outputs that exist.
+    pub rows: usize,
+    pub columns: usize,
+    pub sums: &'a mut [T],
+}
+
+impl<T: Accumulator> Operation<T> for Output<'_, T> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<S: Simd<Scalar = T>>(self, simd: S) -> bool {
+        let Output { products, position_stride, lanes, rows, columns, sums } = self;
+        let tiles = columns.div_ceil(OUTPUTS);
+        assert!(lanes.is_multiple_of(S::LANES) && rows <= OUTPUTS && sums.len() >= rows * columns * lanes);
+        assert!(products.len() >= (POINTS * POINTS - 1) * position_stride + tiles * lanes);
+        // Zero times anything finite is zero.
+        let mut spoiled = simd.zero();
+        for tile in 0..tiles {
+            let width = OUTPUTS.min(columns - tile * OUTPUTS);
+            for lane in (0..lanes).step_by(S::LANES) {
+                // SAFETY: the lengths were asserted; rows and width are those that exist.
+                unsafe {
+                    let from = products.as_ptr().add(tile * lanes + lane);
+                    let to = sums.as_mut_ptr().add(tile * OUTPUTS * lanes + lane);
+                    let mut down = [[simd.zero(); OUTPUTS]; POINTS];
+                    for (x, column) in down.iter_mut().enumerate() {
+                        let mut values = [simd.zero(); POINTS];
+                        for (y, value) in values.iter_mut().enumerate() {
+                            *value = simd.load(from.add((y * POINTS + x) * position_stride));
+                        }
+                        *column = transform::output(simd, values);
+                    }
+                    for y in 0..rows {
+                        let row = [down[0][y], down[1][y], down[2][y], down[3][y], down[4][y], down[5][y]];
+                        let values = transform::output(simd, row);
+                        for x in 0..width {
+                            spoiled = simd.multiply_add(values[x], simd.zero(), spoiled);
+                            simd.store(to.add((y * columns + x) * lanes), values[x]);
+                        }
+                    }
+                }
+            }
+        }
+        let mut seen = [T::default(); 64];
+        assert!(S::LANES <= seen.len());
+        // SAFETY: there is room for a vector.
+        unsafe { simd.store(seen.as_mut_ptr(), spoiled) };
+        seen.into_iter().all(T::is_finite)
+    }
+}
