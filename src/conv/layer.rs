@@ -82,7 +82,10 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
         let epilogue = Epilogue { bias, residual, activation: self.activation.clone() };
         let packed = !shape.transposed || self.finite;
         let passes = Passes::new(shape, lanes::<E::Accumulator>(self.isa), size_of::<E::Accumulator>(), !packed, packed);
-        let weights = if packed { Weights::Packed(self.packed(shape, &passes.plan)) } else { Weights::Given(self.weight()) };
+        let weights = match passes.plan.algorithm {
+            Algorithm::Direct | Algorithm::Depthwise if packed => Weights::Packed(self.packed(shape, &passes.plan)),
+            _ => Weights::Given(self.weight()),
+        };
         compute(self.isa, &passes, input, weights, &epilogue, output)
     }
 
@@ -93,7 +96,7 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
     fn packed(&self, shape: &ConvShape, plan: &Plan) -> &Packed<E::Accumulator> {
         let cell = match plan.algorithm {
             Algorithm::Direct => &self.channels_in_vectors,
-            Algorithm::Depthwise => &self.pixels_in_vectors,
+            Algorithm::Depthwise | Algorithm::Rows => &self.pixels_in_vectors,
         };
         cell.get_or_init(|| {
             let count = |axis: usize| shape.passes(axis);

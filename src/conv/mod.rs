@@ -11,6 +11,7 @@ mod pack;
 mod passes;
 mod patch;
 mod plan;
+mod rows;
 mod run;
 mod weights;
 mod write;

@@ -13,6 +13,8 @@ pub(super) struct Passes<'a> {
     /// Along each axis the passes without taps outside the input, where such taps must not take part.
     bare: Option<[Vec<AxisPass>; 3]>,
     counts: [usize; 3],
+    /// Along each axis the most outputs and the most taps.
+    pub largest: [AxisPass; 3],
     pub plan: Plan,
     /// Tiles of the largest pass; a smaller one may have no output in the last.
     pub tiles: [usize; 3],
@@ -44,7 +46,7 @@ impl<'a> Passes<'a> {
         let blocks_per_split = blocks.div_ceil(splits);
         let splits = blocks.div_ceil(blocks_per_split);
         let buffers = Sizes::of(shape, &largest, &plan, if packed { 0 } else { blocks_per_split });
-        Passes { shape, bare, counts, plan, tiles, blocks_per_split, splits, tasks_per_pass: units * splits, buffers }
+        Passes { shape, bare, counts, largest, plan, tiles, blocks_per_split, splits, tasks_per_pass: units * splits, buffers }
     }
 
     pub fn count(&self) -> usize {

@@ -11,6 +11,7 @@ use super::pack::{Block, Chunk, pack};
 use super::passes::{Passes, all_finite};
 use super::patch::{Patch, Request, Tile};
 use super::plan::{Algorithm, Plan};
+use super::rows::Rows;
 use super::weights::Weights;
 use super::write::{Layout, Places, Write};
 use crate::array::{Element, SharedOutput, View, ViewMut, contiguous_strides, with_scratch};
@@ -78,6 +79,10 @@ pub(super) fn compute<E: Element<Accumulator: Lanes>>(
     let taps: usize = shape.in_channels * shape.kernel.iter().product::<usize>();
     let outputs: usize = shape.output_shape().iter().product();
     let work = outputs.saturating_mul(taps / passes.count() + 1) / tasks;
+    if let (Algorithm::Rows, Weights::Given(weight)) = (passes.plan.algorithm, &weights) {
+        let rows = Rows { shape, passes, input, weight, epilogue, output: &job.output };
+        return for_each_chunk(tasks, work, |range, progress| rows.run(isa, range, progress));
+    }
     for_each_chunk(tasks, work, |range, progress| job.tasks(range, progress))
 }
 
@@ -239,7 +244,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
             Algorithm::Direct => {
                 dispatch(self.isa, Pixels { patch, pixels, taps, panel, sums, vectors: block.lanes / lanes, fresh })
             }
-            Algorithm::Depthwise => {
+            Algorithm::Depthwise | Algorithm::Rows => {
                 dispatch(self.isa, PixelVectors { patch, vectors: pixels, taps, panel, sums, channels: block.lanes, fresh })
             }
         }
@@ -282,7 +287,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
                 let rising = strides[2..] == contiguous_strides(shape.output_shape())[2..];
                 Layout::Pixels { lanes: block.lanes, rising }
             }
-            Algorithm::Depthwise => {
+            Algorithm::Depthwise | Algorithm::Rows => {
                 let width = task.tile.size[2];
                 let per_row = width.div_ceil(plan.lanes);
                 let step = |strides: [isize; RANK]| axes[2].output_step as isize * strides[4];

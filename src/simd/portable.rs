@@ -70,4 +70,11 @@ impl<T: Accumulator, const N: usize> Simd for Portable<T, N> {
         }
         accumulator
     }
+    #[inline(always)]
+    fn add(self, mut a: [T; N], b: [T; N]) -> [T; N] {
+        for lane in 0..N {
+            a[lane] = a[lane].plus(b[lane]);
+        }
+        a
+    }
 }

@@ -20,7 +20,8 @@ macro_rules! token {
     (
         $token:ident<$scalar:ty>, $vector:ty, lanes $lanes:literal, pixels $pixels:literal, fused $fused:literal,
         zero $zero:ident, splat $splat:ident, load $load:ident, store $store:ident, load_some $load_some:ident,
-        store_some $store_some:ident, transpose $transpose:ident, multiply_add $multiply_add:ident
+        store_some $store_some:ident, transpose $transpose:ident, multiply_add $multiply_add:ident,
+        add $add:ident
     ) => {
         impl $token<$scalar> {
             /// # Safety
@@ -77,6 +78,11 @@ macro_rules! token {
                 // SAFETY: the token proves the instruction set.
                 unsafe { $multiply_add(x, w, accumulator) }
             }
+            #[inline(always)]
+            fn add(self, a: $vector, b: $vector) -> $vector {
+                // SAFETY: the token proves the instruction set.
+                unsafe { $add(a, b) }
+            }
         }
     };
 }
@@ -85,47 +91,56 @@ macro_rules! token {
 token!(
     Avx512<f32>, __m512, lanes 16, pixels 10, fused true,
     zero _mm512_setzero_ps, splat _mm512_set1_ps, load _mm512_loadu_ps, store _mm512_storeu_ps, load_some load_some_512_32,
-    store_some store_some_512_32, transpose transpose_512_32, multiply_add _mm512_fmadd_ps
+    store_some store_some_512_32, transpose transpose_512_32, multiply_add _mm512_fmadd_ps,
+    add _mm512_add_ps
 );
 token!(
     Avx512<f64>, __m512d, lanes 8, pixels 10, fused true,
     zero _mm512_setzero_pd, splat _mm512_set1_pd, load _mm512_loadu_pd, store _mm512_storeu_pd, load_some load_some_512_64,
-    store_some store_some_512_64, transpose transpose_512_64, multiply_add _mm512_fmadd_pd
+    store_some store_some_512_64, transpose transpose_512_64, multiply_add _mm512_fmadd_pd,
+    add _mm512_add_pd
 );
 token!(
     Avx512<i32>, __m512i, lanes 16, pixels 10, fused false,
     zero _mm512_setzero_si512, splat _mm512_set1_epi32, load _mm512_loadu_si512, store _mm512_storeu_si512, load_some load_some_512_i32,
-    store_some store_some_512_i32, transpose transpose_512_32, multiply_add add_product_512_i32
+    store_some store_some_512_i32, transpose transpose_512_32, multiply_add add_product_512_i32,
+    add _mm512_add_epi32
 );
 token!(
     Avx512<i64>, __m512i, lanes 8, pixels 10, fused false,
     zero _mm512_setzero_si512, splat _mm512_set1_epi64, load _mm512_loadu_si512, store _mm512_storeu_si512, load_some load_some_512_i64,
-    store_some store_some_512_i64, transpose transpose_512_64, multiply_add add_product_512_i64
+    store_some store_some_512_i64, transpose transpose_512_64, multiply_add add_product_512_i64,
+    add _mm512_add_epi64
 );
 token!(
     Avx2<f32>, __m256, lanes 8, pixels 6, fused true,
     zero _mm256_setzero_ps, splat _mm256_set1_ps, load _mm256_loadu_ps, store _mm256_storeu_ps, load_some load_some_256_32,
-    store_some store_some_256_32, transpose transpose_256_32, multiply_add _mm256_fmadd_ps
+    store_some store_some_256_32, transpose transpose_256_32, multiply_add _mm256_fmadd_ps,
+    add _mm256_add_ps
 );
 token!(
     Avx2<f64>, __m256d, lanes 4, pixels 6, fused true,
     zero _mm256_setzero_pd, splat _mm256_set1_pd, load _mm256_loadu_pd, store _mm256_storeu_pd, load_some load_some_256_64,
-    store_some store_some_256_64, transpose transpose_256_64, multiply_add _mm256_fmadd_pd
+    store_some store_some_256_64, transpose transpose_256_64, multiply_add _mm256_fmadd_pd,
+    add _mm256_add_pd
 );
 token!(
     Avx2<i32>, __m256i, lanes 8, pixels 6, fused false,
     zero _mm256_setzero_si256, splat _mm256_set1_epi32, load _mm256_loadu_si256, store _mm256_storeu_si256, load_some load_some_256_i32,
-    store_some store_some_256_i32, transpose transpose_256_32, multiply_add add_product_256_i32
+    store_some store_some_256_i32, transpose transpose_256_32, multiply_add add_product_256_i32,
+    add _mm256_add_epi32
 );
 token!(
     Avx2<Complex32>, __m256, lanes 4, pixels 4, fused false,
     zero _mm256_setzero_ps, splat splat_complex32, load _mm256_loadu_ps, store _mm256_storeu_ps, load_some load_some_complex32,
-    store_some store_some_complex32, transpose transpose_256_64, multiply_add add_product_complex32
+    store_some store_some_complex32, transpose transpose_256_64, multiply_add add_product_complex32,
+    add _mm256_add_ps
 );
 token!(
     Avx2<Complex64>, __m256d, lanes 2, pixels 4, fused false,
     zero _mm256_setzero_pd, splat splat_complex64, load _mm256_loadu_pd, store _mm256_storeu_pd, load_some load_some_complex64,
-    store_some store_some_complex64, transpose transpose_256_128, multiply_add add_product_complex64
+    store_some store_some_complex64, transpose transpose_256_128, multiply_add add_product_complex64,
+    add _mm256_add_pd
 );
 
 /// Helpers with the signature of an intrinsic; their callers prove the instruction set.

@@ -1,0 +1,286 @@
+//! Depthwise convolutions: one input channel to an output channel, plane by plane, with neighbouring outputs in the vectors.
+
+mod slide;
+mod stage;
+mod tile;
+
+use std::ops::Range;
+
+use self::slide::{Slide, most_rows};
+use self::stage::{Request, Source};
+use self::tile::Columns;
+use super::epilogue::Epilogue;
+use super::passes::Passes;
+use super::patch::Tile;
+use crate::array::{Activation, Element, SharedOutput, View, with_scratch};
+use crate::parallel::Progress;
+use crate::shape::{AxisPass, ConvShape, gcd};
+use crate::simd::{Isa, Lanes, Operation, Simd, dispatch};
+
+pub(super) use self::tile::tile;
+
+/// A convolution of one input channel a group.
+pub(super) struct Rows<'a, E: Element> {
+    pub shape: &'a ConvShape,
+    pub passes: &'a Passes<'a>,
+    pub input: &'a View<'a, E>,
+    pub weight: &'a View<'a, E>,
+    pub epilogue: &'a Epilogue<'a, E>,
+    pub output: &'a SharedOutput<'a, E>,
+}
+
+impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
+    /// Some of the tasks: tiles of planes.
+    pub fn run(&self, isa: Isa, tasks: Range<usize>, progress: &Progress<'_>) {
+        let passes = self.passes;
+        let (lanes, tile, largest) = (passes.plan.lanes, passes.plan.tile, &passes.largest);
+        let sizes = [tile::staged(largest, tile, lanes), tile::sums(tile, lanes), largest.iter().map(|axis| axis.taps).product()];
+        let line = 64;
+        let bytes = sizes.iter().sum::<usize>() * size_of::<E::Accumulator>() + largest[2].taps * size_of::<u32>() + 4 * line;
+        with_scratch(bytes, |scratch| {
+            let [staged, sums, weights] = sizes.map(|size| scratch.cut(size));
+            let columns = scratch.cut(largest[2].taps);
+            dispatch(isa, Tasks { rows: self, tasks, progress, work: Work { staged, sums, weights, columns } });
+        });
+    }
+}
+
+/// The working memory of one thread.
+struct Work<'a, T> {
+    staged: &'a mut [T],
+    sums: &'a mut [T],
+    weights: &'a mut [T],
+    /// Offset in a row of every tap.
+    columns: &'a mut [u32],
+}
+
+struct Tasks<'a, E: Element> {
+    rows: &'a Rows<'a, E>,
+    tasks: Range<usize>,
+    progress: &'a Progress<'a>,
+    work: Work<'a, E::Accumulator>,
+}
+
+impl<E: Element<Accumulator: Lanes>> Operation<E::Accumulator> for Tasks<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<Scalar = E::Accumulator>>(mut self, simd: S) {
+        let Passes { plan, tiles, tasks_per_pass, .. } = self.rows.passes;
+        let mut last_pass = usize::MAX;
+        let mut axes = self.rows.passes.largest;
+        for task in self.tasks.clone() {
+            let (pass, rest) = (task / tasks_per_pass, task % tasks_per_pass);
+            if pass != last_pass {
+                (axes, last_pass) = (self.rows.passes.pass(pass), pass);
+            }
+            let count: usize = tiles.iter().product();
+            let (plane, index) = (rest / count, rest % count);
+            let at = [index / (tiles[1] * tiles[2]), index / tiles[2] % tiles[1], index % tiles[2]];
+            let mut tile = Tile { start: [0; 3], size: [0; 3] };
+            for axis in 0..3 {
+                tile.start[axis] = at[axis] * plan.tile[axis];
+                tile.size[axis] = plan.tile[axis].min(axes[axis].outputs.saturating_sub(tile.start[axis]));
+            }
+            if !tile.size.contains(&0) {
+                let batch = self.rows.shape.batch;
+                self.tile(simd, &axes, tile, plane % batch, plane / batch);
+            }
+            if self.progress.cancelled() {
+                return;
+            }
+        }
+    }
+}
+
+impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
+    #[inline(always)]
+    fn tile<S: Simd<Scalar = E::Accumulator>>(&mut self, simd: S, axes: &[AxisPass; 3], tile: Tile, image: usize, group: usize) {
+        let Rows { shape, input, weight, .. } = *self.rows;
+        let taps = axes.map(|axis| axis.taps);
+        let any = !taps.contains(&0);
+        let mut source = None;
+        if any {
+            let request = Request { input, mode: shape.mode, pass: axes, tile, image, channel: group };
+            let columns = Columns::new(&axes[2], tile.size[2], S::LANES);
+            source = request.in_place(S::LANES);
+            for (tap, offset) in self.work.columns[..taps[2]].iter_mut().enumerate() {
+                *offset = (if source.is_some() { tap * axes[2].tap_step } else { columns.offset(tap) }) as u32;
+            }
+            if source.is_none() {
+                source = Some(request.staged(simd, &columns, self.work.staged));
+            }
+        }
+        for within in 0..shape.out_channels {
+            let index = if shape.transposed { [group, within] } else { [group * shape.out_channels + within, 0] };
+            let weights = kernel_weights(axes, weight, index, self.work.weights);
+            let channel = group * shape.out_channels + within;
+            for z in 0..tile.size[0] {
+                let plane = Plane { axes, tile, image, channel, z, weights, columns: &self.work.columns[..taps[2]] };
+                self.rows.plane(simd, source.as_ref(), &plane, self.work.sums);
+                if self.progress.cancelled() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl<E: Element> Rows<'_, E> {
+    /// The outputs of one tile at one depth.
+    #[inline(always)]
+    fn plane<S: Simd<Scalar = E::Accumulator>>(
+        &self,
+        simd: S,
+        source: Option<&Source<E::Accumulator>>,
+        plane: &Plane<'_, E::Accumulator>,
+        sums: &mut [E::Accumulator],
+    ) {
+        let Rows { epilogue, output, .. } = self;
+        let &Plane { axes, tile, image, channel, z, weights, columns } = plane;
+        let [_, height, width] = tile.size;
+        let strides = output.strides();
+        let at = |axis: usize, offset: usize| axes[axis].output_start + (tile.start[axis] + offset) * axes[axis].output_step;
+        let pitch = width.next_multiple_of(S::LANES);
+        let sums = &mut sums[..height * pitch];
+        let bias = epilogue.bias.as_ref().map(|bias| bias.get([0, 0, 0, 0, channel]).widen());
+        let straight = E::IN_PLACE
+            && axes[2].output_step as isize * strides[4] == 1
+            && epilogue.residual.is_none()
+            && epilogue.activation == Activation::Identity;
+        let Some(source) = source else {
+            sums.fill(E::Accumulator::default());
+            return self.finish(plane, sums, pitch);
+        };
+        let [depth, tap_rows, tap_columns] = axes.map(|axis| axis.taps);
+        let target = output.channel(image, channel).cast::<E::Accumulator>();
+        let start = at(0, z) as isize * strides[2] + at(1, 0) as isize * strides[3] + at(2, 0) as isize * strides[4];
+        let Classes { count: classes, step, unit } = Classes::new(source.pixel_steps[1], source.tap_steps[1], height, tap_rows);
+        let most = most_rows::<S>() * step;
+        let group = tap_rows.div_ceil(tap_rows.div_ceil(most));
+        for tap_depth in 0..depth {
+            let input_plane = (z * source.pixel_steps[0] + tap_depth * source.tap_steps[0]) * source.plane;
+            for first in (0..tap_rows).step_by(group) {
+                let fresh = tap_depth == 0 && first == 0;
+                let last = tap_depth + 1 == depth && first + group >= tap_rows;
+                for class in 0..classes {
+                    let row = class * source.pixel_steps[1] + first * unit;
+                    let stored = sums[class * pitch..].as_mut_ptr();
+                    let stored_pitch = (classes * pitch) as isize;
+                    let row_step = axes[1].output_step as isize * strides[3];
+                    let written = straight && last;
+                    let slide = Slide {
+                        input: source.pointer.wrapping_add(input_plane + row * source.row),
+                        pitch: unit * source.row,
+                        step,
+                        columns,
+                        weights: weights[(tap_depth * tap_rows + first) * tap_columns..].as_ptr(),
+                        tap_rows: group.min(tap_rows - first),
+                        rows: (height - class).div_ceil(classes),
+                        width,
+                        from: if fresh { std::ptr::null() } else { stored },
+                        from_pitch: stored_pitch,
+                        to: if written { target.wrapping_offset(start + class as isize * row_step) } else { stored },
+                        to_pitch: if written { classes as isize * row_step } else { stored_pitch },
+                        whole: !written,
+                        bias: bias.filter(|_| written),
+                    };
+                    // SAFETY: the source holds what every tap of the tile reads, and a vector more; the sums have room for
+                    // whole vectors of the tile; the outputs are this task's own.
+                    unsafe { slide.run(simd) };
+                }
+            }
+        }
+        if !straight {
+            self.finish(plane, sums, pitch);
+        }
+    }
+
+    /// Writes the outputs from their sums.
+    #[inline(always)]
+    fn finish(&self, plane: &Plane<'_, E::Accumulator>, sums: &mut [E::Accumulator], pitch: usize) {
+        let Rows { epilogue, output, .. } = self;
+        let &Plane { axes, tile, image, channel, z, .. } = plane;
+        let at = |axis: usize, offset: usize| axes[axis].output_start + (tile.start[axis] + offset) * axes[axis].output_step;
+        for y in 0..tile.size[1] {
+            let row = &mut sums[y * pitch..][..tile.size[2]];
+            let index = [image, channel, at(0, z), at(1, y), at(2, 0)];
+            let residual = |position: usize| {
+                let [image, channel, z, y, x] = index;
+                let residual = epilogue.residual.as_ref().expect("asked only if there");
+                *residual.get([image, channel, z, y, x + position * axes[2].output_step])
+            };
+            epilogue.apply(channel, row, residual);
+            // SAFETY: the outputs of a tile are one task's own.
+            unsafe { output.write_row(index, axes[2].output_step, row.len(), |position| E::narrow(row[position])) };
+        }
+    }
+}
+
+/// The outputs of one tile and output channel at one depth.
+#[derive(Clone, Copy)]
+struct Plane<'a, T> {
+    axes: &'a [AxisPass; 3],
+    tile: Tile,
+    image: usize,
+    channel: usize,
+    z: usize,
+    weights: &'a [T],
+    /// Offset in a row of the source of every tap.
+    columns: &'a [u32],
+}
+
+/// Output rows `count` apart read input rows of the same residue: one class slides down its own rows, `unit` apart.
+struct Classes {
+    count: usize,
+    /// Units from an output row to the next of its class.
+    step: usize,
+    unit: usize,
+}
+
+impl Classes {
+    #[inline(always)]
+    fn new(pixel_step: usize, tap_step: usize, rows: usize, taps: usize) -> Self {
+        if taps == 1 {
+            Classes { count: 1, step: 1, unit: pixel_step }
+        } else if rows == 1 || tap_step == 1 {
+            Classes { count: 1, step: if rows == 1 { 1 } else { pixel_step }, unit: tap_step }
+        } else {
+            let common = gcd(pixel_step, tap_step);
+            Classes { count: (tap_step / common).min(rows), step: pixel_step / common, unit: tap_step }
+        }
+    }
+}
+
+/// The weights of one output channel in the order of the taps: where they lie, or gathered in `scratch`.
+#[inline(always)]
+fn kernel_weights<'a, E: Element>(
+    axes: &[AxisPass; 3],
+    weight: &'a View<'_, E>,
+    [first, second]: [usize; 2],
+    scratch: &'a mut [E::Accumulator],
+) -> &'a [E::Accumulator] {
+    let strides = weight.strides();
+    let [depth, height, width] = axes.map(|axis| axis.taps);
+    let steps: [isize; 3] = std::array::from_fn(|axis| axes[axis].kernel_step * strides[2 + axis]);
+    let start: isize = (0..3).map(|axis| axes[axis].kernel_start as isize * strides[2 + axis]).sum();
+    let start = start + first as isize * strides[0] + second as isize * strides[1];
+    let taps = depth * height * width;
+    let adjacent = steps[2] == 1 && steps[1] == width as isize && steps[0] == (height * width) as isize;
+    // SAFETY: the taps of a channel are inside the weight; adjacent ones are a slice, of accumulators (`IN_PLACE`).
+    unsafe {
+        let from = weight.pointer().wrapping_offset(start);
+        if E::IN_PLACE && adjacent && taps > 0 {
+            return std::slice::from_raw_parts(from.cast(), taps);
+        }
+        let mut to = scratch.iter_mut();
+        for z in 0..depth as isize {
+            for y in 0..height as isize {
+                for (x, to) in (0..width as isize).zip(&mut to) {
+                    *to = (*from.offset(z * steps[0] + y * steps[1] + x * steps[2])).widen();
+                }
+            }
+        }
+    }
+    &scratch[..taps]
+}
