@@ -55,6 +55,9 @@ impl PatchAxis {
     /// Where an element lies in the input, counted from the first.
     #[inline(always)]
     pub fn source(&self, position: usize) -> usize {
+        if position < self.run {
+            return position;
+        }
         position / self.run * self.jump + position % self.run
     }
 }

@@ -7,8 +7,7 @@ mod tile;
 use std::ops::Range;
 
 use self::slide::{Slide, most_rows};
-use self::stage::{Request, Source};
-use self::tile::Columns;
+use self::stage::{Channel, Frame, Source};
 use super::epilogue::Epilogue;
 use super::passes::Passes;
 use super::patch::Tile;
@@ -66,57 +65,76 @@ impl<E: Element<Accumulator: Lanes>> Operation<E::Accumulator> for Tasks<'_, E> 
 
     #[inline(always)]
     fn run<S: Simd<Scalar = E::Accumulator>>(mut self, simd: S) {
-        let Passes { plan, tiles, tasks_per_pass, .. } = self.rows.passes;
-        let mut last_pass = usize::MAX;
-        let mut axes = self.rows.passes.largest;
-        for task in self.tasks.clone() {
-            let (pass, rest) = (task / tasks_per_pass, task % tasks_per_pass);
-            if pass != last_pass {
-                (axes, last_pass) = (self.rows.passes.pass(pass), pass);
+        let Rows { passes, shape, .. } = *self.rows;
+        let per_plane: usize = passes.tiles.iter().product();
+        let (mut task, mut known) = (self.tasks.start, None);
+        while task < self.tasks.end {
+            let (pass, rest) = divided(task, passes.tasks_per_pass);
+            let (plane, index) = divided(rest, per_plane);
+            if known.as_ref().is_none_or(|(at, _)| *at != (pass, index)) {
+                known = Some(((pass, index), self.frame(pass, index)));
             }
-            let count: usize = tiles.iter().product();
-            let (plane, index) = (rest / count, rest % count);
-            let at = [index / (tiles[1] * tiles[2]), index / tiles[2] % tiles[1], index % tiles[2]];
-            let mut tile = Tile { start: [0; 3], size: [0; 3] };
-            for axis in 0..3 {
-                tile.start[axis] = at[axis] * plan.tile[axis];
-                tile.size[axis] = plan.tile[axis].min(axes[axis].outputs.saturating_sub(tile.start[axis]));
-            }
-            if !tile.size.contains(&0) {
-                let batch = self.rows.shape.batch;
-                self.tile(simd, &axes, tile, plane % batch, plane / batch);
+            if let Some((_, Some(frame))) = &known {
+                let (group, image) = divided(plane, shape.batch);
+                self.tile(simd, frame, image, group);
             }
             if self.progress.cancelled() {
                 return;
             }
+            task += 1;
         }
     }
 }
 
+/// Quotient and remainder; a division takes longer than a row of a small plane.
+#[inline(always)]
+fn divided(number: usize, by: usize) -> (usize, usize) {
+    if number < by {
+        (0, number)
+    } else if by == 1 {
+        (number, 0)
+    } else {
+        (number / by, number % by)
+    }
+}
+
 impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
-    #[inline(always)]
-    fn tile<S: Simd<Scalar = E::Accumulator>>(&mut self, simd: S, axes: &[AxisPass; 3], tile: Tile, image: usize, group: usize) {
-        let Rows { shape, input, weight, .. } = *self.rows;
-        let taps = axes.map(|axis| axis.taps);
-        let any = !taps.contains(&0);
-        let mut source = None;
-        if any {
-            let request = Request { input, mode: shape.mode, pass: axes, tile, image, channel: group };
-            let columns = Columns::new(&axes[2], tile.size[2], S::LANES);
-            source = request.in_place(S::LANES);
-            for (tap, offset) in self.work.columns[..taps[2]].iter_mut().enumerate() {
-                *offset = (if source.is_some() { tap * axes[2].tap_step } else { columns.offset(tap) }) as u32;
-            }
-            if source.is_none() {
-                source = Some(request.staged(simd, &columns, self.work.staged));
-            }
+    /// What the tiles of that number have in common in all planes; nothing where a smaller pass has no outputs there.
+    fn frame(&mut self, pass: usize, index: usize) -> Option<Frame> {
+        let Passes { plan, tiles, .. } = self.rows.passes;
+        let axes = self.rows.passes.pass(pass);
+        let at = [index / (tiles[1] * tiles[2]), index / tiles[2] % tiles[1], index % tiles[2]];
+        let start: [usize; 3] = std::array::from_fn(|axis| at[axis] * plan.tile[axis]);
+        let size: [usize; 3] =
+            std::array::from_fn(|axis| plan.tile[axis].min(axes[axis].outputs.saturating_sub(start[axis])));
+        if size.contains(&0) {
+            return None;
         }
+        let frame = Frame::new(self.rows.shape, &axes, Tile { start, size }, plan.lanes);
+        for (tap, offset) in self.work.columns[..axes[2].taps].iter_mut().enumerate() {
+            *offset = frame.columns.offset(tap) as u32;
+        }
+        Some(frame)
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd<Scalar = E::Accumulator>>(&mut self, simd: S, frame: &Frame, image: usize, group: usize) {
+        let Rows { shape, input, weight, .. } = *self.rows;
+        let taps = frame.axes.map(|axis| axis.taps);
+        let channel = Channel { input, mode: shape.mode, image, channel: group };
+        let source = if taps.contains(&0) {
+            None
+        } else if let Some(source) = channel.in_place(frame, S::LANES) {
+            Some(source)
+        } else {
+            Some(channel.staged(simd, frame, self.work.staged))
+        };
         for within in 0..shape.out_channels {
-            let index = if shape.transposed { [group, within] } else { [group * shape.out_channels + within, 0] };
-            let weights = kernel_weights(axes, weight, index, self.work.weights);
             let channel = group * shape.out_channels + within;
-            for z in 0..tile.size[0] {
-                let plane = Plane { axes, tile, image, channel, z, weights, columns: &self.work.columns[..taps[2]] };
+            let index = if shape.transposed { [group, within] } else { [channel, 0] };
+            let weights = kernel_weights(&frame.axes, weight, index, self.work.weights);
+            for z in 0..frame.tile.size[0] {
+                let plane = Plane { frame, image, channel, z, weights, columns: &self.work.columns[..taps[2]] };
                 self.rows.plane(simd, source.as_ref(), &plane, self.work.sums);
                 if self.progress.cancelled() {
                     return;
@@ -137,7 +155,7 @@ impl<E: Element> Rows<'_, E> {
         sums: &mut [E::Accumulator],
     ) {
         let Rows { epilogue, output, .. } = self;
-        let &Plane { axes, tile, image, channel, z, weights, columns } = plane;
+        let &Plane { frame: Frame { axes, tile, .. }, image, channel, z, weights, columns } = plane;
         let [_, height, width] = tile.size;
         let strides = output.strides();
         let at = |axis: usize, offset: usize| axes[axis].output_start + (tile.start[axis] + offset) * axes[axis].output_step;
@@ -200,7 +218,7 @@ impl<E: Element> Rows<'_, E> {
     #[inline(always)]
     fn finish(&self, plane: &Plane<'_, E::Accumulator>, sums: &mut [E::Accumulator], pitch: usize) {
         let Rows { epilogue, output, .. } = self;
-        let &Plane { axes, tile, image, channel, z, .. } = plane;
+        let &Plane { frame: Frame { axes, tile, .. }, image, channel, z, .. } = plane;
         let at = |axis: usize, offset: usize| axes[axis].output_start + (tile.start[axis] + offset) * axes[axis].output_step;
         for y in 0..tile.size[1] {
             let row = &mut sums[y * pitch..][..tile.size[2]];
@@ -220,8 +238,7 @@ impl<E: Element> Rows<'_, E> {
 /// The outputs of one tile and output channel at one depth.
 #[derive(Clone, Copy)]
 struct Plane<'a, T> {
-    axes: &'a [AxisPass; 3],
-    tile: Tile,
+    frame: &'a Frame,
     image: usize,
     channel: usize,
     z: usize,

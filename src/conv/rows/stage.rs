@@ -3,8 +3,56 @@
 use super::tile::Columns;
 use crate::array::{Element, View};
 use crate::conv::patch::{PatchAxis, Tile};
-use crate::shape::{AxisPass, PaddingMode};
+use crate::shape::{AxisPass, ConvShape, PaddingMode};
 use crate::simd::Simd;
+
+/// What the tiles at one place of all planes have in common.
+pub(super) struct Frame {
+    pub axes: [AxisPass; 3],
+    pub tile: Tile,
+    pub columns: Columns,
+    /// Depth and height of the staged input.
+    pub staged: [PatchAxis; 2],
+    /// First input element along each axis, which may lie in the padding.
+    origins: [isize; 3],
+    /// Whether every tap of the tile lies inside the input.
+    inside: bool,
+    /// The columns of the first residues.
+    lines: [Line; 4],
+}
+
+/// Where the columns of one residue lie in a row of the input: those from `begin` to `end` inside it.
+#[derive(Clone, Copy, Default)]
+struct Line {
+    origin: isize,
+    begin: usize,
+    end: usize,
+}
+
+impl Frame {
+    /// `tile` has outputs and the pass has taps.
+    pub fn new(shape: &ConvShape, axes: &[AxisPass; 3], tile: Tile, lanes: usize) -> Self {
+        let columns = Columns::new(&axes[2], tile.size[2], lanes);
+        let staged = std::array::from_fn(|axis| PatchAxis::new(&axes[axis], tile.size[axis], axes[axis].taps));
+        let origins: [isize; 3] =
+            std::array::from_fn(|axis| axes[axis].input_start + (tile.start[axis] * axes[axis].input_step) as isize);
+        let inside = (0..3).all(|axis| {
+            let extent = axes[axis].extent(tile.size[axis], axes[axis].taps) as isize;
+            origins[axis] >= 0 && origins[axis] + extent <= shape.input[axis] as isize
+        });
+        let mut frame = Frame { axes: *axes, tile, columns, staged, origins, inside, lines: Default::default() };
+        frame.lines = std::array::from_fn(|residue| frame.line(residue, shape.input[2]));
+        frame
+    }
+
+    /// The columns of one residue in a row of `width`.
+    fn line(&self, residue: usize, width: usize) -> Line {
+        let origin = self.origins[2] + (residue * self.axes[2].tap_step) as isize;
+        let up_to = |position: isize| (position.max(0) as usize).div_ceil(self.axes[2].input_step).min(self.columns.length);
+        let begin = up_to(-origin);
+        Line { origin, begin, end: up_to(width as isize - origin).max(begin) }
+    }
+}
 
 /// Where kernels find the input of a tile.
 #[derive(Clone, Copy)]
@@ -18,40 +66,30 @@ pub(super) struct Source<T> {
     pub tap_steps: [usize; 2],
 }
 
-/// What to bring in: one channel of one image, for one tile.
-pub(super) struct Request<'a, E: Element> {
+/// One channel of one image.
+pub(super) struct Channel<'a, E: Element> {
     pub input: &'a View<'a, E>,
     pub mode: PaddingMode,
-    pub pass: &'a [AxisPass; 3],
-    pub tile: Tile,
     pub image: usize,
     pub channel: usize,
 }
 
-impl<E: Element> Request<'_, E> {
-    #[inline(always)]
-    fn origin(&self, axis: usize) -> isize {
-        self.pass[axis].input_start + (self.tile.start[axis] * self.pass[axis].input_step) as isize
-    }
-
+impl<E: Element> Channel<'_, E> {
     /// The input itself, if vectors can be read there, `lanes` elements past the last one included.
     #[inline(always)]
-    pub fn in_place(&self, lanes: usize) -> Option<Source<E::Accumulator>> {
-        let strides = self.input.strides();
-        if !E::IN_PLACE || self.pass[2].input_step != 1 || strides[4] != 1 || strides.iter().any(|&stride| stride < 0) {
+    pub fn in_place(&self, frame: &Frame, lanes: usize) -> Option<Source<E::Accumulator>> {
+        let (strides, axes) = (self.input.strides(), &frame.axes);
+        let native = E::IN_PLACE && axes[2].input_step == 1 && strides[4] == 1;
+        if !native || !frame.inside || strides.iter().any(|&stride| stride < 0) {
             return None;
         }
         let mut first = self.image as isize * strides[0] + self.channel as isize * strides[1];
-        let mut last = first;
+        let mut reach = 0;
         for axis in 0..3 {
-            let (origin, extent) = (self.origin(axis), self.pass[axis].extent(self.tile.size[axis], self.pass[axis].taps));
-            if origin < 0 || origin as usize + extent > self.input.shape()[2 + axis] {
-                return None;
-            }
-            first += origin * strides[2 + axis];
-            last += (origin as usize + extent - 1) as isize * strides[2 + axis];
+            first += frame.origins[axis] * strides[2 + axis];
+            reach += (axes[axis].extent(frame.tile.size[axis], axes[axis].taps) - 1) as isize * strides[2 + axis];
         }
-        if last + lanes as isize > self.input.last_offset() {
+        if first + reach + lanes as isize > self.input.last_offset() {
             return None;
         }
         Some(Source {
@@ -59,8 +97,8 @@ impl<E: Element> Request<'_, E> {
             pointer: unsafe { self.input.pointer().offset(first) }.cast(),
             plane: strides[2] as usize,
             row: strides[3] as usize,
-            pixel_steps: [self.pass[0].input_step, self.pass[1].input_step],
-            tap_steps: [self.pass[0].tap_step, self.pass[1].tap_step],
+            pixel_steps: [axes[0].input_step, axes[1].input_step],
+            tap_steps: [axes[0].tap_step, axes[1].tap_step],
         })
     }
 
@@ -69,31 +107,34 @@ impl<E: Element> Request<'_, E> {
     pub fn staged<S: Simd<Scalar = E::Accumulator>>(
         &self,
         simd: S,
-        columns: &Columns,
+        frame: &Frame,
         scratch: &mut [E::Accumulator],
     ) -> Source<E::Accumulator> {
-        let axes: [PatchAxis; 2] =
-            std::array::from_fn(|axis| PatchAxis::new(&self.pass[axis], self.tile.size[axis], self.pass[axis].taps));
-        let (row, height) = (columns.row(), axes[1].length);
-        assert!(scratch.len() >= axes[0].length * height * row);
-        let shape = self.input.shape();
-        let lines: [Line; 4] = std::array::from_fn(|residue| self.line(columns, residue));
-        for z in 0..axes[0].length {
-            let depth = self.mode.source(self.origin(0) + axes[0].source(z) as isize, shape[2]);
-            for y in 0..height {
-                let to = &mut scratch[(z * height + y) * row..][..row];
-                let high = self.mode.source(self.origin(1) + axes[1].source(y) as isize, shape[3]);
-                let Some((depth, high)) = depth.zip(high) else {
-                    to.fill(E::Accumulator::default());
-                    continue;
-                };
-                // SAFETY: the index is inside the input.
-                let from = unsafe { self.input.pointer().offset(self.input.offset([self.image, self.channel, depth, high, 0])) };
-                for residue in 0..columns.residues {
-                    let line = if residue < lines.len() { lines[residue] } else { self.line(columns, residue) };
-                    let to = &mut to[residue * columns.spacing..][..columns.spacing];
-                    // SAFETY: `from` is a row of the input, `line` was made for it, and `to` has a vector to spare.
-                    unsafe { self.copy(simd, &line, from, to) };
+        let [depth, height] = frame.staged.map(|axis| axis.length);
+        let row = frame.columns.row();
+        assert!(scratch.len() >= depth * height * row);
+        let (shape, strides) = (self.input.shape(), self.input.strides());
+        for z in 0..depth {
+            let source = self.mode.source(frame.origins[0] + frame.staged[0].source(z) as isize, shape[2]);
+            let to = &mut scratch[z * height * row..][..height * row];
+            let Some(source) = source else {
+                to.fill(E::Accumulator::default());
+                continue;
+            };
+            // SAFETY: the index is inside the input.
+            let from = unsafe { self.input.pointer().offset(self.input.offset([self.image, self.channel, source, 0, 0])) };
+            for residue in 0..frame.columns.residues {
+                let line = if residue < 4 { frame.lines[residue] } else { frame.line(residue, shape[4]) };
+                for y in 0..height {
+                    let at = y * row + residue * frame.columns.spacing;
+                    let to = &mut to[at..at + frame.columns.spacing];
+                    // SAFETY: the row is inside the input, `line` was made for it, and `to` has a vector to spare.
+                    unsafe {
+                        match self.mode.source(frame.origins[1] + frame.staged[1].source(y) as isize, shape[3]) {
+                            Some(y) => self.copy(simd, frame, line, from.offset(y as isize * strides[3]), to),
+                            None => zeros(simd, to.as_mut_ptr(), 0, frame.columns.length),
+                        }
+                    }
                 }
             }
         }
@@ -101,92 +142,85 @@ impl<E: Element> Request<'_, E> {
             pointer: scratch.as_ptr(),
             plane: height * row,
             row,
-            pixel_steps: axes.map(|axis| axis.pixel_step),
-            tap_steps: axes.map(|axis| axis.tap_step),
+            pixel_steps: frame.staged.map(|axis| axis.pixel_step),
+            tap_steps: frame.staged.map(|axis| axis.tap_step),
         }
-    }
-
-    /// The columns of one residue.
-    #[inline(always)]
-    fn line(&self, columns: &Columns, residue: usize) -> Line {
-        let step = self.pass[2].input_step;
-        let origin = self.origin(2) + (residue * self.pass[2].tap_step) as isize;
-        let up_to = |position: isize| {
-            let position = position.max(0) as usize;
-            (if step == 1 { position } else { position.div_ceil(step) }).min(columns.length)
-        };
-        let begin = up_to(-origin);
-        Line { origin, step, begin, end: up_to(self.input.shape()[4] as isize - origin).max(begin), length: columns.length }
     }
 
     /// # Safety
     /// `from` is the row of the input that `line` was made for; `to` has room for a vector more than the line's length.
     #[inline(always)]
-    unsafe fn copy<S: Simd<Scalar = E::Accumulator>>(&self, simd: S, line: &Line, from: *const E, to: &mut [E::Accumulator]) {
-        let &Line { origin, step, begin, end, length } = line;
-        let (stride, width) = (self.input.strides()[4], self.input.shape()[4]);
-        let zeros = self.mode == PaddingMode::Zeros;
-        debug_assert!(to.len() >= length + S::LANES);
+    unsafe fn copy<S: Simd<Scalar = E::Accumulator>>(
+        &self,
+        simd: S,
+        frame: &Frame,
+        line: Line,
+        from: *const E,
+        to: &mut [E::Accumulator],
+    ) {
+        let (length, step, stride) = (frame.columns.length, frame.axes[2].input_step, self.input.strides()[4]);
+        let Line { origin, begin, end } = line;
+        let inside = begin < end;
         // SAFETY: vectors written begin below `length`; what is read lies between `begin` and `end`, inside the row.
         unsafe {
             let out = to.as_mut_ptr();
-            let mut column = 0;
-            while zeros && column < begin {
-                simd.store(out.add(column), simd.zero());
-                column += S::LANES;
+            if self.mode == PaddingMode::Zeros {
+                zeros(simd, out, 0, begin);
             }
-            let first = from.offset((origin + (begin * step) as isize) * stride * isize::from(begin < end));
-            let count = end - begin;
-            column = begin;
-            if E::IN_PLACE && stride == 1 && step == 1 {
-                let first = first.cast::<E::Accumulator>();
-                while column + S::LANES <= end {
-                    simd.store(out.add(column), simd.load(first.add(column - begin)));
-                    column += S::LANES;
-                }
-                if column < end {
-                    simd.store(out.add(column), simd.load_some(first.add(column - begin), end - column));
-                    column += S::LANES;
-                }
-            } else {
-                let inside = &mut to[begin..end];
-                match stride * step as isize {
-                    1 => E::widen_run(std::slice::from_raw_parts(first, count), inside),
-                    2 => every::<E, 2>(first, inside),
-                    3 => every::<E, 3>(first, inside),
-                    4 => every::<E, 4>(first, inside),
-                    apart => {
-                        for (position, to) in inside.iter_mut().enumerate() {
-                            *to = (*first.offset(position as isize * apart)).widen();
+            let mut column = begin;
+            if inside {
+                let first = from.offset((origin + (begin * step) as isize) * stride);
+                if E::IN_PLACE && stride == 1 && step == 1 {
+                    let first = first.cast::<E::Accumulator>().wrapping_sub(begin);
+                    while column + S::LANES <= end {
+                        simd.store(out.add(column), simd.load(first.wrapping_add(column)));
+                        column += S::LANES;
+                    }
+                    if column < end {
+                        simd.store(out.add(column), simd.load_some(first.wrapping_add(column), end - column));
+                        column += S::LANES;
+                    }
+                } else {
+                    let target = &mut to[begin..end];
+                    match stride * step as isize {
+                        1 => E::widen_run(std::slice::from_raw_parts(first, end - begin), target),
+                        2 => every::<E, 2>(first, target),
+                        3 => every::<E, 3>(first, target),
+                        4 => every::<E, 4>(first, target),
+                        apart => {
+                            for (position, to) in target.iter_mut().enumerate() {
+                                *to = (*first.offset(position as isize * apart)).widen();
+                            }
                         }
                     }
+                    column = end;
                 }
-                column = end;
             }
-            let out = to.as_mut_ptr();
-            while zeros && column < length {
-                simd.store(out.add(column), simd.zero());
-                column += S::LANES;
+            if self.mode == PaddingMode::Zeros {
+                zeros(simd, to.as_mut_ptr(), column, length);
+                return;
             }
-            if !zeros {
-                for column in (0..begin).chain(end..length) {
-                    let source = self.mode.source(origin + (column * step) as isize, width);
-                    let source = source.expect("only zeros come from nowhere");
-                    *out.add(column) = (*from.offset(source as isize * stride)).widen();
-                }
+            for column in (0..begin).chain(end..length) {
+                let source = self.mode.source(origin + (column * step) as isize, self.input.shape()[4]);
+                let source = source.expect("only zeros come from nowhere");
+                to[column] = (*from.offset(source as isize * stride)).widen();
             }
         }
     }
 }
 
-/// Where the columns of one residue lie in a row of the input: those from `begin` to `end` inside it.
-#[derive(Clone, Copy)]
-struct Line {
-    origin: isize,
-    step: usize,
-    begin: usize,
-    end: usize,
-    length: usize,
+/// Zeros from `begin` to `end`, in whole vectors.
+///
+/// # Safety
+/// Vectors that begin below `end` can be written.
+#[inline(always)]
+unsafe fn zeros<S: Simd>(simd: S, to: *mut S::Scalar, begin: usize, end: usize) {
+    let mut column = begin;
+    while column < end {
+        // SAFETY: by the contract of this function.
+        unsafe { simd.store(to.add(column), simd.zero()) };
+        column += S::LANES;
+    }
 }
 
 /// Every `STEP`th element: known steps become shuffles.

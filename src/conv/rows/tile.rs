@@ -30,9 +30,9 @@ pub(super) struct Columns {
 impl Columns {
     pub fn new(pass: &AxisPass, outputs: usize, lanes: usize) -> Self {
         let common = gcd(pass.input_step, pass.tap_step);
-        let residues = (pass.input_step / common).min(pass.taps);
+        let residues = (pass.input_step / common).min(pass.taps).max(1);
         let advance = pass.tap_step / common;
-        let turns = (pass.taps - 1) / residues;
+        let turns = pass.taps.saturating_sub(1) / residues;
         let length = turns.saturating_mul(advance).saturating_add(outputs);
         // The last vector of a row reads, and the staging of a row writes, up to a vector more.
         let spacing = length.checked_next_multiple_of(lanes).unwrap_or(length).saturating_add(lanes);
