@@ -52,6 +52,11 @@ impl PatchAxis {
         PatchAxis { length, pixel_step: pass.input_step, tap_step: pass.tap_step, run: length.max(1), jump: 1 }
     }
 
+    /// Whether no gap is left out.
+    pub fn is_natural(&self) -> bool {
+        self.run >= self.length
+    }
+
     /// Where an element lies in the input, counted from the first.
     #[inline(always)]
     pub fn source(&self, position: usize) -> usize {

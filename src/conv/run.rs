@@ -80,8 +80,8 @@ pub(super) fn compute<E: Element<Accumulator: Lanes>>(
     let outputs: usize = shape.output_shape().iter().product();
     let work = outputs.saturating_mul(taps / passes.count() + 1) / tasks;
     if let (Algorithm::Rows, Weights::Given(weight)) = (passes.plan.algorithm, &weights) {
-        let rows = Rows { shape, passes, input, weight, epilogue, output: &job.output };
-        return for_each_chunk(tasks, work, |range, progress| rows.run(isa, range, progress));
+        let rows = Rows { isa, shape, passes, input, weight, epilogue, output: &job.output };
+        return for_each_chunk(tasks, work, |range, progress| rows.run(range, progress));
     }
     for_each_chunk(tasks, work, |range, progress| job.tasks(range, progress))
 }

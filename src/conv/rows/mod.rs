@@ -6,7 +6,7 @@ mod tile;
 
 use std::ops::Range;
 
-use self::slide::{Slide, most_rows};
+use self::slide::Slide;
 use self::stage::{Channel, Frame, Source};
 use super::epilogue::Epilogue;
 use super::passes::Passes;
@@ -14,12 +14,13 @@ use super::patch::Tile;
 use crate::array::{Activation, Element, SharedOutput, View, with_scratch};
 use crate::parallel::Progress;
 use crate::shape::{AxisPass, ConvShape, gcd};
-use crate::simd::{Isa, Lanes, Operation, Simd, dispatch};
+use crate::simd::{Isa, Lanes, Simd, dispatch};
 
 pub(super) use self::tile::tile;
 
 /// A convolution of one input channel a group.
 pub(super) struct Rows<'a, E: Element> {
+    pub isa: Isa,
     pub shape: &'a ConvShape,
     pub passes: &'a Passes<'a>,
     pub input: &'a View<'a, E>,
@@ -30,7 +31,7 @@ pub(super) struct Rows<'a, E: Element> {
 
 impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
     /// Some of the tasks: tiles of planes.
-    pub fn run(&self, isa: Isa, tasks: Range<usize>, progress: &Progress<'_>) {
+    pub fn run(&self, tasks: Range<usize>, progress: &Progress<'_>) {
         let passes = self.passes;
         let (lanes, tile, largest) = (passes.plan.lanes, passes.plan.tile, &passes.largest);
         let sizes = [tile::staged(largest, tile, lanes), tile::sums(tile, lanes), largest.iter().map(|axis| axis.taps).product()];
@@ -39,7 +40,7 @@ impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
         with_scratch(bytes, |scratch| {
             let [staged, sums, weights] = sizes.map(|size| scratch.cut(size));
             let columns = scratch.cut(largest[2].taps);
-            dispatch(isa, Tasks { rows: self, tasks, progress, work: Work { staged, sums, weights, columns } });
+            Tasks { rows: self, tasks, progress, work: Work { staged, sums, weights, columns } }.run();
         });
     }
 }
@@ -60,11 +61,8 @@ struct Tasks<'a, E: Element> {
     work: Work<'a, E::Accumulator>,
 }
 
-impl<E: Element<Accumulator: Lanes>> Operation<E::Accumulator> for Tasks<'_, E> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd<Scalar = E::Accumulator>>(mut self, simd: S) {
+impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
+    fn run(&mut self) {
         let Rows { passes, shape, .. } = *self.rows;
         let per_plane: usize = passes.tiles.iter().product();
         let (mut task, mut known) = (self.tasks.start, None);
@@ -76,7 +74,7 @@ impl<E: Element<Accumulator: Lanes>> Operation<E::Accumulator> for Tasks<'_, E> 
             }
             if let Some((_, Some(frame))) = &known {
                 let (group, image) = divided(plane, shape.batch);
-                self.tile(simd, frame, image, group);
+                self.tile(frame, image, group);
             }
             if self.progress.cancelled() {
                 return;
@@ -105,8 +103,7 @@ impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
         let axes = self.rows.passes.pass(pass);
         let at = [index / (tiles[1] * tiles[2]), index / tiles[2] % tiles[1], index % tiles[2]];
         let start: [usize; 3] = std::array::from_fn(|axis| at[axis] * plan.tile[axis]);
-        let size: [usize; 3] =
-            std::array::from_fn(|axis| plan.tile[axis].min(axes[axis].outputs.saturating_sub(start[axis])));
+        let size: [usize; 3] = std::array::from_fn(|axis| plan.tile[axis].min(axes[axis].outputs.saturating_sub(start[axis])));
         if size.contains(&0) {
             return None;
         }
@@ -117,17 +114,16 @@ impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
         Some(frame)
     }
 
-    #[inline(always)]
-    fn tile<S: Simd<Scalar = E::Accumulator>>(&mut self, simd: S, frame: &Frame, image: usize, group: usize) {
-        let Rows { shape, input, weight, .. } = *self.rows;
+    fn tile(&mut self, frame: &Frame, image: usize, group: usize) {
+        let Rows { isa, shape, passes, input, weight, .. } = *self.rows;
         let taps = frame.axes.map(|axis| axis.taps);
         let channel = Channel { input, mode: shape.mode, image, channel: group };
         let source = if taps.contains(&0) {
             None
-        } else if let Some(source) = channel.in_place(frame, S::LANES) {
+        } else if let Some(source) = channel.in_place(frame, passes.plan.lanes) {
             Some(source)
         } else {
-            Some(channel.staged(simd, frame, self.work.staged))
+            Some(channel.staged(isa, frame, self.work.staged))
         };
         for within in 0..shape.out_channels {
             let channel = group * shape.out_channels + within;
@@ -135,7 +131,7 @@ impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
             let weights = kernel_weights(&frame.axes, weight, index, self.work.weights);
             for z in 0..frame.tile.size[0] {
                 let plane = Plane { frame, image, channel, z, weights, columns: &self.work.columns[..taps[2]] };
-                self.rows.plane(simd, source.as_ref(), &plane, self.work.sums);
+                self.rows.plane(source.as_ref(), &plane, self.work.sums);
                 if self.progress.cancelled() {
                     return;
                 }
@@ -144,22 +140,15 @@ impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
     }
 }
 
-impl<E: Element> Rows<'_, E> {
+impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
     /// The outputs of one tile at one depth.
-    #[inline(always)]
-    fn plane<S: Simd<Scalar = E::Accumulator>>(
-        &self,
-        simd: S,
-        source: Option<&Source<E::Accumulator>>,
-        plane: &Plane<'_, E::Accumulator>,
-        sums: &mut [E::Accumulator],
-    ) {
+    fn plane(&self, source: Option<&Source<E::Accumulator>>, plane: &Plane<'_, E::Accumulator>, sums: &mut [E::Accumulator]) {
         let Rows { epilogue, output, .. } = self;
         let &Plane { frame: Frame { axes, tile, .. }, image, channel, z, weights, columns } = plane;
         let [_, height, width] = tile.size;
         let strides = output.strides();
         let at = |axis: usize, offset: usize| axes[axis].output_start + (tile.start[axis] + offset) * axes[axis].output_step;
-        let pitch = width.next_multiple_of(S::LANES);
+        let pitch = width.next_multiple_of(self.passes.plan.lanes);
         let sums = &mut sums[..height * pitch];
         let bias = epilogue.bias.as_ref().map(|bias| bias.get([0, 0, 0, 0, channel]).widen());
         let straight = E::IN_PLACE
@@ -174,7 +163,7 @@ impl<E: Element> Rows<'_, E> {
         let target = output.channel(image, channel).cast::<E::Accumulator>();
         let start = at(0, z) as isize * strides[2] + at(1, 0) as isize * strides[3] + at(2, 0) as isize * strides[4];
         let Classes { count: classes, step, unit } = Classes::new(source.pixel_steps[1], source.tap_steps[1], height, tap_rows);
-        let most = most_rows::<S>() * step;
+        let most = most_rows::<E::Accumulator>(self.isa) * step;
         let group = tap_rows.div_ceil(tap_rows.div_ceil(most));
         for tap_depth in 0..depth {
             let input_plane = (z * source.pixel_steps[0] + tap_depth * source.tap_steps[0]) * source.plane;
@@ -203,9 +192,7 @@ impl<E: Element> Rows<'_, E> {
                         whole: !written,
                         bias: bias.filter(|_| written),
                     };
-                    // SAFETY: the source holds what every tap of the tile reads, and a vector more; the sums have room for
-                    // whole vectors of the tile; the outputs are this task's own.
-                    unsafe { slide.run(simd) };
+                    dispatch(self.isa, &slide);
                 }
             }
         }
@@ -215,7 +202,6 @@ impl<E: Element> Rows<'_, E> {
     }
 
     /// Writes the outputs from their sums.
-    #[inline(always)]
     fn finish(&self, plane: &Plane<'_, E::Accumulator>, sums: &mut [E::Accumulator], pitch: usize) {
         let Rows { epilogue, output, .. } = self;
         let &Plane { frame: Frame { axes, tile, .. }, image, channel, z, .. } = plane;
@@ -300,4 +286,13 @@ fn kernel_weights<'a, E: Element>(
         }
     }
     &scratch[..taps]
+}
+
+/// Output rows whose sums the kernel for `isa` can hold at once.
+fn most_rows<T: Lanes>(isa: Isa) -> usize {
+    slide::most_rows(match isa {
+        Isa::Portable => T::Portable::PIXELS,
+        Isa::Avx2 => T::Avx2::PIXELS,
+        Isa::Avx512 => T::Avx512::PIXELS,
+    })
 }

@@ -4,7 +4,7 @@ use super::tile::Columns;
 use crate::array::{Element, View};
 use crate::conv::patch::{PatchAxis, Tile};
 use crate::shape::{AxisPass, ConvShape, PaddingMode};
-use crate::simd::Simd;
+use crate::simd::{Isa, Lanes, Operation, Simd, dispatch};
 
 /// What the tiles at one place of all planes have in common.
 pub(super) struct Frame {
@@ -74,7 +74,7 @@ pub(super) struct Channel<'a, E: Element> {
     pub channel: usize,
 }
 
-impl<E: Element> Channel<'_, E> {
+impl<E: Element<Accumulator: Lanes>> Channel<'_, E> {
     /// The input itself, if vectors can be read there, `lanes` elements past the last one included.
     #[inline(always)]
     pub fn in_place(&self, frame: &Frame, lanes: usize) -> Option<Source<E::Accumulator>> {
@@ -103,107 +103,191 @@ impl<E: Element> Channel<'_, E> {
     }
 
     /// A copy, widened, with the padding filled in.
-    #[inline(always)]
-    pub fn staged<S: Simd<Scalar = E::Accumulator>>(
-        &self,
-        simd: S,
-        frame: &Frame,
-        scratch: &mut [E::Accumulator],
-    ) -> Source<E::Accumulator> {
-        let [depth, height] = frame.staged.map(|axis| axis.length);
+    pub fn staged(&self, isa: Isa, frame: &Frame, scratch: &mut [E::Accumulator]) -> Source<E::Accumulator> {
+        let height = frame.staged[1].length;
         let row = frame.columns.row();
-        assert!(scratch.len() >= depth * height * row);
-        let (shape, strides) = (self.input.shape(), self.input.strides());
-        for z in 0..depth {
-            let source = self.mode.source(frame.origins[0] + frame.staged[0].source(z) as isize, shape[2]);
-            let to = &mut scratch[z * height * row..][..height * row];
-            let Some(source) = source else {
-                to.fill(E::Accumulator::default());
-                continue;
-            };
-            // SAFETY: the index is inside the input.
-            let from = unsafe { self.input.pointer().offset(self.input.offset([self.image, self.channel, source, 0, 0])) };
-            for residue in 0..frame.columns.residues {
-                let line = if residue < 4 { frame.lines[residue] } else { frame.line(residue, shape[4]) };
-                for y in 0..height {
-                    let at = y * row + residue * frame.columns.spacing;
-                    let to = &mut to[at..at + frame.columns.spacing];
-                    // SAFETY: the row is inside the input, `line` was made for it, and `to` has a vector to spare.
-                    unsafe {
-                        match self.mode.source(frame.origins[1] + frame.staged[1].source(y) as isize, shape[3]) {
-                            Some(y) => self.copy(simd, frame, line, from.offset(y as isize * strides[3]), to),
-                            None => zeros(simd, to.as_mut_ptr(), 0, frame.columns.length),
-                        }
-                    }
-                }
-            }
-        }
+        let pointer = scratch.as_ptr();
+        dispatch(isa, Stage { channel: self, frame, scratch });
         Source {
-            pointer: scratch.as_ptr(),
+            pointer,
             plane: height * row,
             row,
             pixel_steps: frame.staged.map(|axis| axis.pixel_step),
             tap_steps: frame.staged.map(|axis| axis.tap_step),
         }
     }
+}
 
+struct Stage<'a, E: Element> {
+    channel: &'a Channel<'a, E>,
+    frame: &'a Frame,
+    scratch: &'a mut [E::Accumulator],
+}
+
+impl<E: Element> Operation<E::Accumulator> for Stage<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<Scalar = E::Accumulator>>(self, simd: S) {
+        let Stage { channel: Channel { input, mode, .. }, frame, scratch } = self;
+        let [depth, height] = frame.staged.map(|axis| axis.length);
+        let (row, spacing, length) = (frame.columns.row(), frame.columns.spacing, frame.columns.length);
+        assert!(scratch.len() >= depth * height * row && spacing >= length + S::LANES);
+        let (shape, strides) = (input.shape(), input.strides());
+        let step = frame.axes[2].input_step;
+        let plain = E::IN_PLACE && strides[4] == 1 && step <= 2 && *mode == PaddingMode::Zeros && frame.staged[1].is_natural();
+        for z in 0..depth {
+            let source = mode.source(frame.origins[0] + frame.staged[0].source(z) as isize, shape[2]);
+            let to = &mut scratch[z * height * row..][..height * row];
+            let Some(source) = source else {
+                to.fill(E::Accumulator::default());
+                continue;
+            };
+            let from = input.offset([self.channel.image, self.channel.channel, source, 0, 0]);
+            // SAFETY: the index is inside the input.
+            let from = unsafe { input.pointer().offset(from) };
+            for residue in 0..frame.columns.residues {
+                let line = if residue < 4 { frame.lines[residue] } else { frame.line(residue, shape[4]) };
+                if plain {
+                    let first = (frame.origins[1].max(0) * strides[3]) + line.origin + (line.begin * step) as isize;
+                    let rows = Plain {
+                        from: from.wrapping_offset(first).cast::<E::Accumulator>(),
+                        from_row: strides[3],
+                        to: to[residue * spacing..].as_mut_ptr(),
+                        to_row: row,
+                        height,
+                        first: ((-frame.origins[1]).max(0) as usize).min(height),
+                        end: (shape[3] as isize - frame.origins[1]).clamp(0, height as isize) as usize,
+                        line,
+                        length,
+                    };
+                    // SAFETY: the rows from `first` to `end` and the columns of `line` are inside the input; the scratch has
+                    // a vector to spare in every row.
+                    unsafe {
+                        match step {
+                            1 => rows.stage::<S, 1>(simd),
+                            _ => rows.stage::<S, 2>(simd),
+                        }
+                    }
+                    continue;
+                }
+                for y in 0..height {
+                    let to = to[y * row + residue * spacing..][..spacing].as_mut_ptr();
+                    let source = mode.source(frame.origins[1] + frame.staged[1].source(y) as isize, shape[3]);
+                    // SAFETY: rows and columns are inside the input, and `to` has a vector to spare.
+                    unsafe {
+                        match source {
+                            None => zeros(simd, to, 0, length),
+                            Some(y) => self.channel.any(simd, frame, line, from.offset(y as isize * strides[3]), to),
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Rows of native neighbours, or every second one, between zeros: the usual case.
+struct Plain<T> {
+    /// First column of `line` in row `first`.
+    from: *const T,
+    from_row: isize,
+    to: *mut T,
+    to_row: usize,
+    height: usize,
+    /// The rows from `first` to `end` lie inside the input.
+    first: usize,
+    end: usize,
+    line: Line,
+    length: usize,
+}
+
+impl<T> Plain<T> {
+    /// # Safety
+    /// The elements can be read; `length` elements and a vector more can be written in each of `height` rows.
+    #[inline(always)]
+    unsafe fn stage<S: Simd<Scalar = T>, const STEP: usize>(self, simd: S) {
+        let Plain { from_row, to_row, height, first, length, line: Line { begin, end, .. }, .. } = self;
+        let (mut from, mut to) = (self.from, self.to);
+        // SAFETY: by the contract of this function.
+        unsafe {
+            for y in 0..height {
+                if y < first || y >= self.end {
+                    zeros(simd, to, 0, length);
+                } else {
+                    zeros(simd, to, 0, begin);
+                    let (mut read, mut column) = (from, begin);
+                    while column + S::LANES < end {
+                        let x = simd.load(read);
+                        let x = if STEP == 2 { simd.evens(x, simd.load(read.add(S::LANES))) } else { x };
+                        simd.store(to.add(column), x);
+                        read = read.add(STEP * S::LANES);
+                        column += S::LANES;
+                    }
+                    if column < end {
+                        let left = (end - column - 1) * STEP + 1;
+                        let x = simd.load_some(read, left.min(S::LANES));
+                        let x = if STEP == 2 {
+                            let next = simd.load_some(read.wrapping_add(S::LANES), left.saturating_sub(S::LANES));
+                            simd.evens(x, next)
+                        } else {
+                            x
+                        };
+                        simd.store(to.add(column), x);
+                        column += S::LANES;
+                    }
+                    zeros(simd, to, column, length);
+                    from = from.wrapping_offset(from_row);
+                }
+                to = to.wrapping_add(to_row);
+            }
+        }
+    }
+}
+
+impl<E: Element> Channel<'_, E> {
+    /// A row of whatever layout, dtype and padding.
+    ///
     /// # Safety
     /// `from` is the row of the input that `line` was made for; `to` has room for a vector more than the line's length.
     #[inline(always)]
-    unsafe fn copy<S: Simd<Scalar = E::Accumulator>>(
+    unsafe fn any<S: Simd<Scalar = E::Accumulator>>(
         &self,
         simd: S,
         frame: &Frame,
         line: Line,
         from: *const E,
-        to: &mut [E::Accumulator],
+        to: *mut E::Accumulator,
     ) {
         let (length, step, stride) = (frame.columns.length, frame.axes[2].input_step, self.input.strides()[4]);
         let Line { origin, begin, end } = line;
-        let inside = begin < end;
-        // SAFETY: vectors written begin below `length`; what is read lies between `begin` and `end`, inside the row.
+        // SAFETY: vectors written begin below `length`; what is read lies inside the row.
         unsafe {
-            let out = to.as_mut_ptr();
             if self.mode == PaddingMode::Zeros {
-                zeros(simd, out, 0, begin);
-            }
-            let mut column = begin;
-            if inside {
-                let first = from.offset((origin + (begin * step) as isize) * stride);
-                if E::IN_PLACE && stride == 1 && step == 1 {
-                    let first = first.cast::<E::Accumulator>().wrapping_sub(begin);
-                    while column + S::LANES <= end {
-                        simd.store(out.add(column), simd.load(first.wrapping_add(column)));
-                        column += S::LANES;
-                    }
-                    if column < end {
-                        simd.store(out.add(column), simd.load_some(first.wrapping_add(column), end - column));
-                        column += S::LANES;
-                    }
-                } else {
-                    let target = &mut to[begin..end];
-                    match stride * step as isize {
-                        1 => E::widen_run(std::slice::from_raw_parts(first, end - begin), target),
-                        2 => every::<E, 2>(first, target),
-                        3 => every::<E, 3>(first, target),
-                        4 => every::<E, 4>(first, target),
-                        apart => {
-                            for (position, to) in target.iter_mut().enumerate() {
-                                *to = (*first.offset(position as isize * apart)).widen();
-                            }
-                        }
-                    }
-                    column = end;
+                zeros(simd, to, 0, begin);
+                zeros(simd, to, end, length);
+            } else {
+                for column in (0..begin).chain(end..length) {
+                    let source = self.mode.source(origin + (column * step) as isize, self.input.shape()[4]);
+                    let source = source.expect("only zeros come from nowhere");
+                    *to.add(column) = (*from.offset(source as isize * stride)).widen();
                 }
             }
-            if self.mode == PaddingMode::Zeros {
-                zeros(simd, to.as_mut_ptr(), column, length);
+            if begin == end {
                 return;
             }
-            for column in (0..begin).chain(end..length) {
-                let source = self.mode.source(origin + (column * step) as isize, self.input.shape()[4]);
-                let source = source.expect("only zeros come from nowhere");
-                to[column] = (*from.offset(source as isize * stride)).widen();
+            let first = from.offset((origin + (begin * step) as isize) * stride);
+            let inside = std::slice::from_raw_parts_mut(to.add(begin), end - begin);
+            match stride * step as isize {
+                1 => E::widen_run(std::slice::from_raw_parts(first, inside.len()), inside),
+                2 => every::<E, 2>(first, inside),
+                3 => every::<E, 3>(first, inside),
+                4 => every::<E, 4>(first, inside),
+                apart => {
+                    for (position, to) in inside.iter_mut().enumerate() {
+                        *to = (*first.offset(position as isize * apart)).widen();
+                    }
+                }
             }
         }
     }
