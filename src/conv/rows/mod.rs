@@ -1,11 +1,13 @@
 //! Depthwise convolutions: one input channel to an output channel, plane by plane, with neighbouring outputs in the vectors.
 
+mod long;
 mod slide;
 mod stage;
 mod tile;
 
 use std::ops::Range;
 
+use self::long::{Long, Segments};
 use self::slide::Slide;
 use self::stage::{Channel, Frame, Source};
 use super::epilogue::Epilogue;
@@ -34,13 +36,19 @@ impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
     pub fn run(&self, tasks: Range<usize>, progress: &Progress<'_>) {
         let passes = self.passes;
         let (lanes, tile, largest) = (passes.plan.lanes, passes.plan.tile, &passes.largest);
-        let sizes = [tile::staged(largest, tile, lanes), tile::sums(tile, lanes), largest.iter().map(|axis| axis.taps).product()];
+        let segments = Segments::new(largest, tile[2], lanes);
+        let row = segments.map_or(0, |segments| segments.row());
+        let [turned_input, turned_sums] = segments.map_or([0; 2], |segments| segments.turned());
+        let taps = largest.iter().map(|axis| axis.taps).product();
+        let sizes =
+            [tile::staged(largest, tile, lanes).max(row), tile::sums(tile, lanes).max(row), taps, turned_input, turned_sums];
         let line = 64;
-        let bytes = sizes.iter().sum::<usize>() * size_of::<E::Accumulator>() + largest[2].taps * size_of::<u32>() + 4 * line;
+        let bytes = sizes.iter().sum::<usize>() * size_of::<E::Accumulator>() + largest[2].taps * size_of::<u32>() + 6 * line;
         with_scratch(bytes, |scratch| {
-            let [staged, sums, weights] = sizes.map(|size| scratch.cut(size));
+            let [staged, sums, weights, turned_input, turned_sums] = sizes.map(|size| scratch.cut(size));
             let columns = scratch.cut(largest[2].taps);
-            Tasks { rows: self, tasks, progress, work: Work { staged, sums, weights, columns } }.run();
+            let work = Work { staged, sums, weights, turned_input, turned_sums, columns };
+            Tasks { rows: self, tasks, progress, work }.run();
         });
     }
 }
@@ -50,6 +58,9 @@ struct Work<'a, T> {
     staged: &'a mut [T],
     sums: &'a mut [T],
     weights: &'a mut [T],
+    /// Input and sums of the segments of a row.
+    turned_input: &'a mut [T],
+    turned_sums: &'a mut [T],
     /// Offset in a row of every tap.
     columns: &'a mut [u32],
 }
@@ -120,18 +131,25 @@ impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
         let channel = Channel { input, mode: shape.mode, image, channel: group };
         let source = if taps.contains(&0) {
             None
-        } else if let Some(source) = channel.in_place(frame, passes.plan.lanes) {
+        } else if let (None, Some(source)) = (frame.segments, channel.in_place(frame, passes.plan.lanes)) {
             Some(source)
         } else {
             Some(channel.staged(isa, frame, self.work.staged))
         };
+        let work = &mut self.work;
         for within in 0..shape.out_channels {
             let channel = group * shape.out_channels + within;
             let index = if shape.transposed { [group, within] } else { [channel, 0] };
-            let weights = kernel_weights(&frame.axes, weight, index, self.work.weights);
+            let weights = kernel_weights(&frame.axes, weight, index, work.weights);
             for z in 0..frame.tile.size[0] {
-                let plane = Plane { frame, image, channel, z, weights, columns: &self.work.columns[..taps[2]] };
-                self.rows.plane(source.as_ref(), &plane, self.work.sums);
+                let plane = Plane { frame, image, channel, z, weights, columns: &work.columns[..taps[2]] };
+                if let (Some(segments), Some(_)) = (frame.segments, &source) {
+                    let (row, input, sums) = (&*work.staged, &mut *work.turned_input, &mut *work.turned_sums);
+                    dispatch(isa, Long { segments, row, weights, input, sums, output: work.sums });
+                    self.rows.finish(&plane, work.sums, 0);
+                    continue;
+                }
+                self.rows.plane(source.as_ref(), &plane, work.sums);
                 if self.progress.cancelled() {
                     return;
                 }

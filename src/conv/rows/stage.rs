@@ -1,5 +1,6 @@
 //! The input of a tile: in place where it lies inside the input, else copied with its halo.
 
+use super::long::Segments;
 use super::tile::Columns;
 use crate::array::{Element, View};
 use crate::conv::patch::{PatchAxis, Tile};
@@ -11,6 +12,8 @@ pub(super) struct Frame {
     pub axes: [AxisPass; 3],
     pub tile: Tile,
     pub columns: Columns,
+    /// The segments into which rows are cut, if they are.
+    pub segments: Option<Segments>,
     /// Depth and height of the staged input.
     pub staged: [PatchAxis; 2],
     /// First input element along each axis, which may lie in the padding.
@@ -40,7 +43,8 @@ impl Frame {
             let extent = axes[axis].extent(tile.size[axis], axes[axis].taps) as isize;
             origins[axis] >= 0 && origins[axis] + extent <= shape.input[axis] as isize
         });
-        let mut frame = Frame { axes: *axes, tile, columns, staged, origins, inside, lines: Default::default() };
+        let segments = Segments::new(axes, tile.size[2], lanes);
+        let mut frame = Frame { axes: *axes, tile, columns, segments, staged, origins, inside, lines: Default::default() };
         frame.lines = std::array::from_fn(|residue| frame.line(residue, shape.input[2]));
         frame
     }

@@ -1,5 +1,6 @@
 //! How large a tile of one channel is, and how its part of the input lies in scratch memory.
 
+use super::long::Segments;
 use crate::conv::patch::PatchAxis;
 use crate::shape::{AxisPass, gcd};
 
@@ -65,6 +66,9 @@ pub(in crate::conv) fn tile(pass: &[AxisPass; 3], lanes: usize, size: usize) -> 
     let taps = pass.iter().fold(1usize, |product, axis| product.saturating_mul(axis.taps));
     if taps == 0 || taps > MOST_TAPS {
         return None;
+    }
+    if let Some(tile) = Segments::tile(pass, lanes) {
+        return Some(tile);
     }
     let mut tile = pass.map(|axis| axis.outputs.max(1));
     let fits = |tile, bytes: usize| staged(pass, tile, lanes) <= bytes / size && sums(tile, lanes) <= MOST_OUTPUTS;
