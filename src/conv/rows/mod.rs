@@ -16,7 +16,7 @@ use super::patch::Tile;
 use crate::array::{Activation, Element, SharedOutput, View, with_scratch};
 use crate::parallel::Progress;
 use crate::shape::{AxisPass, ConvShape, gcd};
-use crate::simd::{Isa, Lanes, Simd, dispatch};
+use crate::simd::{Body, Isa, Lanes, Simd, dispatch, vectorised};
 
 pub(super) use self::tile::tile;
 
@@ -221,11 +221,27 @@ impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
 
     /// Writes the outputs from their sums.
     fn finish(&self, plane: &Plane<'_, E::Accumulator>, sums: &mut [E::Accumulator], pitch: usize) {
-        let Rows { epilogue, output, .. } = self;
-        let &Plane { frame: Frame { axes, tile, .. }, image, channel, z, .. } = plane;
+        vectorised(self.isa, Finish { rows: self, plane, sums, pitch });
+    }
+}
+
+struct Finish<'a, 'b, E: Element> {
+    rows: &'a Rows<'b, E>,
+    plane: &'a Plane<'a, E::Accumulator>,
+    sums: &'a mut [E::Accumulator],
+    pitch: usize,
+}
+
+impl<E: Element> Body for Finish<'_, '_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Rows { epilogue, output, .. } = self.rows;
+        let &Plane { frame: Frame { axes, tile, .. }, image, channel, z, .. } = self.plane;
         let at = |axis: usize, offset: usize| axes[axis].output_start + (tile.start[axis] + offset) * axes[axis].output_step;
         for y in 0..tile.size[1] {
-            let row = &mut sums[y * pitch..][..tile.size[2]];
+            let row = &mut self.sums[y * self.pitch..][..tile.size[2]];
             let index = [image, channel, at(0, z), at(1, y), at(2, 0)];
             let residual = |position: usize| {
                 let [image, channel, z, y, x] = index;
