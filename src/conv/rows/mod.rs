@@ -13,12 +13,15 @@ use self::stage::{Channel, Frame, Source};
 use super::epilogue::Epilogue;
 use super::passes::Passes;
 use super::patch::Tile;
-use crate::array::{Activation, Element, SharedOutput, View, with_scratch};
+use crate::array::{Accumulator, Activation, Element, SharedOutput, View, with_scratch};
 use crate::parallel::Progress;
 use crate::shape::{AxisPass, ConvShape, gcd};
 use crate::simd::{Body, Isa, Lanes, Simd, dispatch, vectorised};
 
 pub(super) use self::tile::tile;
+
+/// From this many tap rows on, those that read nothing but zeros outside the input are left out.
+const SKIPPED_TAP_ROWS: usize = 16;
 
 /// A convolution of one input channel a group.
 pub(super) struct Rows<'a, E: Element> {
@@ -162,7 +165,8 @@ impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
     /// The outputs of one tile at one depth.
     fn plane(&self, source: Option<&Source<E::Accumulator>>, plane: &Plane<'_, E::Accumulator>, sums: &mut [E::Accumulator]) {
         let Rows { epilogue, output, .. } = self;
-        let &Plane { frame: Frame { axes, tile, .. }, image, channel, z, weights, columns } = plane;
+        let &Plane { frame, image, channel, z, weights, columns } = plane;
+        let Frame { axes, tile, .. } = frame;
         let [_, height, width] = tile.size;
         let strides = output.strides();
         let at = |axis: usize, offset: usize| axes[axis].output_start + (tile.start[axis] + offset) * axes[axis].output_step;
@@ -183,14 +187,29 @@ impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
         let Classes { count: classes, step, unit } = Classes::new(source.pixel_steps[1], source.tap_steps[1], height, tap_rows);
         let most = most_rows::<E::Accumulator>(self.isa) * step;
         let group = tap_rows.div_ceil(tap_rows.div_ceil(most));
+        // Finite weights times the zeros above and below the input change no sum.
+        let skips = tap_rows >= SKIPPED_TAP_ROWS
+            && classes == 1
+            && frame.pads_rows(self.shape)
+            && weights.iter().all(|weight| weight.is_finite());
+        let straight = straight && !skips;
+        if skips {
+            sums.fill(E::Accumulator::default());
+        }
         for tap_depth in 0..depth {
             let input_plane = (z * source.pixel_steps[0] + tap_depth * source.tap_steps[0]) * source.plane;
             for first in (0..tap_rows).step_by(group) {
-                let fresh = tap_depth == 0 && first == 0;
+                let fresh = tap_depth == 0 && first == 0 && !skips;
                 let last = tap_depth + 1 == depth && first + group >= tap_rows;
+                let count = group.min(tap_rows - first);
                 for class in 0..classes {
-                    let row = class * source.pixel_steps[1] + first * unit;
-                    let stored = sums[class * pitch..].as_mut_ptr();
+                    let rows = (height - class).div_ceil(classes);
+                    let rows = if skips { frame.rows_that_read(first..first + count, self.shape.input[1]) } else { 0..rows };
+                    if rows.is_empty() {
+                        continue;
+                    }
+                    let row = (class + rows.start) * source.pixel_steps[1] + first * unit;
+                    let stored = sums[(class + rows.start) * pitch..].as_mut_ptr();
                     let stored_pitch = (classes * pitch) as isize;
                     let row_step = axes[1].output_step as isize * strides[3];
                     let written = straight && last;
@@ -200,8 +219,8 @@ impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
                         step,
                         columns,
                         weights: weights[(tap_depth * tap_rows + first) * tap_columns..].as_ptr(),
-                        tap_rows: group.min(tap_rows - first),
-                        rows: (height - class).div_ceil(classes),
+                        tap_rows: count,
+                        rows: rows.len(),
                         width,
                         from: if fresh { std::ptr::null() } else { stored },
                         from_pitch: stored_pitch,

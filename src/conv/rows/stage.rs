@@ -1,5 +1,7 @@
 //! The input of a tile: in place where it lies inside the input, else copied with its halo.
 
+use std::ops::Range;
+
 use super::long::Segments;
 use super::tile::Columns;
 use crate::array::{Element, View};
@@ -47,6 +49,23 @@ impl Frame {
         let mut frame = Frame { axes: *axes, tile, columns, segments, staged, origins, inside, lines: Default::default() };
         frame.lines = std::array::from_fn(|residue| frame.line(residue, shape.input[2]));
         frame
+    }
+
+    /// Whether rows of zeros lie above or below the input, and no rows are left out in between.
+    pub fn pads_rows(&self, shape: &ConvShape) -> bool {
+        let below = self.origins[1] + self.staged[1].length as isize > shape.input[1] as isize;
+        shape.mode == PaddingMode::Zeros && self.staged[1].is_natural() && (self.origins[1] < 0 || below)
+    }
+
+    /// The output rows to which any of some tap rows brings a row of an input of `height`.
+    pub fn rows_that_read(&self, taps: Range<usize>, height: usize) -> Range<usize> {
+        let axis = &self.axes[1];
+        // Outputs for which `tap` reads above `row`.
+        let before = |row: isize, tap: usize| {
+            let distance = row - self.origins[1] - (tap * axis.tap_step) as isize;
+            (distance.max(0) as usize).div_ceil(axis.input_step).min(self.tile.size[1])
+        };
+        before(0, taps.end - 1)..before(height as isize, taps.start)
     }
 
     /// The columns of one residue in a row of `width`.
