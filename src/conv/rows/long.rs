@@ -38,7 +38,8 @@ impl Segments {
         if depth.taps != 1 || height.taps != 1 || !long || !dense || outputs < LEAST_SEGMENT * VECTORS * lanes {
             return None;
         }
-        let length = outputs.div_ceil(VECTORS * lanes).next_multiple_of(OUTPUTS);
+        // At least a vector, so that one that overruns its segment ends in the next.
+        let length = outputs.div_ceil(VECTORS * lanes).next_multiple_of(OUTPUTS).max(lanes);
         Some(Segments { length, inputs: (length + width.taps - 1).next_multiple_of(lanes), lanes })
     }
 

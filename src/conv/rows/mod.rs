@@ -121,7 +121,10 @@ impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
         if size.contains(&0) {
             return None;
         }
-        let frame = Frame::new(self.rows.shape, &axes, Tile { start, size }, plan.lanes);
+        // Tiles are rows only where the largest pass is long.
+        let long = !self.work.turned_input.is_empty();
+        let segments = if long { Segments::new(&axes, size[2], plan.lanes) } else { None };
+        let frame = Frame::new(self.rows.shape, &axes, Tile { start, size }, plan.lanes, segments);
         for (tap, offset) in self.work.columns[..axes[2].taps].iter_mut().enumerate() {
             *offset = frame.columns.offset(tap) as u32;
         }

@@ -36,7 +36,7 @@ struct Line {
 
 impl Frame {
     /// `tile` has outputs and the pass has taps.
-    pub fn new(shape: &ConvShape, axes: &[AxisPass; 3], tile: Tile, lanes: usize) -> Self {
+    pub fn new(shape: &ConvShape, axes: &[AxisPass; 3], tile: Tile, lanes: usize, segments: Option<Segments>) -> Self {
         let columns = Columns::new(&axes[2], tile.size[2], lanes);
         let staged = std::array::from_fn(|axis| PatchAxis::new(&axes[axis], tile.size[axis], axes[axis].taps));
         let origins: [isize; 3] =
@@ -45,7 +45,6 @@ impl Frame {
             let extent = axes[axis].extent(tile.size[axis], axes[axis].taps) as isize;
             origins[axis] >= 0 && origins[axis] + extent <= shape.input[axis] as isize
         });
-        let segments = Segments::new(axes, tile.size[2], lanes);
         let mut frame = Frame { axes: *axes, tile, columns, segments, staged, origins, inside, lines: Default::default() };
         frame.lines = std::array::from_fn(|residue| frame.line(residue, shape.input[2]));
         frame
