@@ -134,9 +134,9 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             return Problem { isa, shape, plan, input, weights, direct: &direct, epilogue }.compute(output);
         }
         let passes = self.passes(shape);
-        let weights = match passes.outside {
-            Outside::Padding => Weights::Packed(self.packed(shape, &passes.plan)),
-            Outside::Clipped | Outside::Dropped => Weights::Given(self.weight()),
+        let weights = match (passes.outside, passes.plan.algorithm) {
+            (Outside::Padding, Algorithm::Direct | Algorithm::Depthwise) => Weights::Packed(self.packed(shape, &passes.plan)),
+            _ => Weights::Given(self.weight()),
         };
         compute(self.isa, &passes, input, weights, &epilogue, output)
     }
@@ -177,7 +177,7 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             algorithm: "direct",
             vectors_hold: match passes.plan.algorithm {
                 Algorithm::Direct => "output channels",
-                Algorithm::Depthwise => "output pixels",
+                Algorithm::Depthwise | Algorithm::Rows => "output pixels",
             },
             lanes: passes.plan.lanes,
             tile: passes.plan.tile,
@@ -207,7 +207,7 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
     fn packed(&self, shape: &ConvShape, plan: &Plan) -> &Packed<E::Accumulator> {
         let cell = match plan.algorithm {
             Algorithm::Direct => &self.channels_in_vectors,
-            Algorithm::Depthwise => &self.pixels_in_vectors,
+            Algorithm::Depthwise | Algorithm::Rows => &self.pixels_in_vectors,
         };
         cell.get_or_init(|| {
             let count = |axis: usize| shape.passes(axis);

@@ -13,6 +13,7 @@ mod pack_phases;
 mod passes;
 mod patch;
 mod plan;
+mod rows;
 mod run;
 mod weights;
 mod winograd;

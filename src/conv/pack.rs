@@ -49,7 +49,7 @@ impl Block {
         let channels = plan.block.min(shape.out_channels - first);
         let lanes = match plan.algorithm {
             Algorithm::Direct => channels.next_multiple_of(plan.lanes),
-            Algorithm::Depthwise => channels,
+            Algorithm::Depthwise | Algorithm::Rows => channels,
         };
         Block { group, first, lanes }
     }

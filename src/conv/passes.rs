@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::buffers::Sizes;
-use super::plan::{PANEL_BYTES, PATCH_BYTES, Plan, extents, plan};
+use super::plan::{Algorithm, PANEL_BYTES, PATCH_BYTES, Plan, extents, plan, plan_blocks};
 use crate::array::{Accumulator, Element, View};
 use crate::error::Error;
 use crate::parallel::{for_each_chunk, num_threads};
@@ -43,6 +43,8 @@ pub(super) struct Passes<'a> {
     pub shape: &'a ConvShape,
     pub outside: Outside,
     counts: [usize; 3],
+    /// Along each axis the most outputs and the most taps.
+    pub largest: [AxisPass; 3],
     pub plan: Plan,
     /// What one copy of the input serves, if every task computes all passes of its tile: the inputs of all of them.
     pub shared: Option<[AxisPass; 3]>,
@@ -52,7 +54,7 @@ pub(super) struct Passes<'a> {
     pub blocks_per_split: usize,
     pub splits: usize,
     /// Tasks of one pass, or of all where they are shared.
-    tasks_per_pass: usize,
+    pub tasks_per_pass: usize,
     pub buffers: Sizes,
 }
 
@@ -69,7 +71,10 @@ impl<'a> Passes<'a> {
                 largest.taps = largest.taps.min((outputs + shape.input[axis]) / largest.tap_step + 1);
             }
         }
-        let mut plan = plan(shape, &largest, lanes, size);
+        let mut plan = match outside {
+            Outside::Padding => plan(shape, &largest, lanes, size),
+            Outside::Clipped | Outside::Dropped => plan_blocks(shape, &largest, lanes, size),
+        };
         if outside != Outside::Padding {
             plan.tile = std::array::from_fn(|axis| plan.tile[axis].min(longest_tile(shape, axis, lanes)));
         }
@@ -79,6 +84,7 @@ impl<'a> Passes<'a> {
         let panel = plan.chunk_len().saturating_mul(plan.block * size).max(1);
         let union = std::array::from_fn(|axis| union(all(axis)));
         let shared = (outside == Outside::Padding
+            && plan.algorithm != Algorithm::Rows
             && plan.chunk_taps == largest.map(|axis| axis.taps)
             && (packed || panel.saturating_mul(count) <= PANEL_BYTES)
             && (count == 1 || extents(&plan, &union, plan.tile, union.map(|axis| axis.taps)) <= PATCH_BYTES / size))
@@ -98,7 +104,8 @@ impl<'a> Passes<'a> {
         let staged = shared.unwrap_or(largest);
         let panels = if packed { 0 } else { blocks_per_split * if shared.is_some() { count } else { 1 } };
         let buffers = Sizes::of(shape, &largest, &staged, &plan, panels);
-        Passes { shape, outside, counts, plan, shared, tiles, blocks_per_split, splits, tasks_per_pass: units * splits, buffers }
+        let tasks_per_pass = units * splits;
+        Passes { shape, outside, counts, largest, plan, shared, tiles, blocks_per_split, splits, tasks_per_pass, buffers }
     }
 
     pub fn count(&self) -> usize {

@@ -49,14 +49,22 @@ impl PatchAxis {
     }
 
     /// The axis as it lies in the input.
-    fn natural(pass: &AxisPass, outputs: usize, taps: usize) -> Self {
+    pub fn natural(pass: &AxisPass, outputs: usize, taps: usize) -> Self {
         let length = pass.extent(outputs, taps);
         PatchAxis { length, pixel_step: pass.input_step, tap_step: pass.tap_step, run: length.max(1), jump: 1 }
     }
 
+    /// Whether no gap is left out.
+    pub fn is_natural(&self) -> bool {
+        self.run >= self.length
+    }
+
     /// Where an element lies in the input, counted from the first.
     #[inline(always)]
-    fn source(&self, position: usize) -> usize {
+    pub fn source(&self, position: usize) -> usize {
+        if position < self.run {
+            return position;
+        }
         position / self.run * self.jump + position % self.run
     }
 }

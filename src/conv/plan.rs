@@ -1,6 +1,7 @@
 //! Which kernel and which tiles: a pure function of the shape and the instruction set, never of batch or threads.
 
 use super::patch::{PatchAxis, row_length};
+use super::rows;
 use crate::array::SCRATCH_BYTES;
 use crate::shape::{AxisPass, ConvShape};
 
@@ -27,6 +28,8 @@ pub enum Algorithm {
     Direct,
     /// Neighbouring output pixels of a row; one weight is broadcast to all.
     Depthwise,
+    /// Neighbouring output pixels of one channel that has one input channel, row by row.
+    Rows,
 }
 
 /// How one pass is computed.
@@ -70,6 +73,19 @@ fn algorithm(shape: &ConvShape, width: usize, lanes: usize) -> (Algorithm, usize
 
 /// Plans one pass of `shape` for vectors of `lanes` elements of `size` bytes.
 pub fn plan(shape: &ConvShape, pass: &[AxisPass; 3], lanes: usize, size: usize) -> Plan {
+    if algorithm(shape, pass[2].outputs, lanes).0 == Algorithm::Depthwise
+        && shape.in_channels == 1
+        && let Some(tile) = rows::tile(pass, lanes, size)
+    {
+        let chunk_taps = pass.map(|axis| axis.taps);
+        let block = shape.out_channels.max(1);
+        return Plan { algorithm: Algorithm::Rows, lanes, block, tile, piece: 0, chunk_channels: 1, chunk_taps };
+    }
+    plan_blocks(shape, pass, lanes, size)
+}
+
+/// The same without [`Algorithm::Rows`], which knows no taps that take no part.
+pub(super) fn plan_blocks(shape: &ConvShape, pass: &[AxisPass; 3], lanes: usize, size: usize) -> Plan {
     let (algorithm, block) = algorithm(shape, pass[2].outputs, lanes);
     let pixels = if algorithm == Algorithm::Direct { DIRECT_PIXELS } else { DEPTHWISE_PIXELS };
     let piece = if algorithm == Algorithm::Direct { DIRECT_PIECE } else { DEPTHWISE_PIECE };
@@ -130,7 +146,7 @@ pub(super) fn extents(plan: &Plan, pass: &[AxisPass; 3], tile: [usize; 3], taps:
     let length = |axis: usize| PatchAxis::new(&pass[axis], tile[axis], taps[axis]).length;
     let width = match plan.algorithm {
         Algorithm::Direct => length(2),
-        Algorithm::Depthwise => row_length(&pass[2], tile[2], taps[2], plan.lanes),
+        Algorithm::Depthwise | Algorithm::Rows => row_length(&pass[2], tile[2], taps[2], plan.lanes),
     };
     length(0).saturating_mul(length(1)).saturating_mul(width)
 }

@@ -12,6 +12,7 @@ use super::pack_phases::{MOST_ELEMENTS, destinations, pack_phases};
 use super::passes::{Outside, Passes, all_finite};
 use super::patch::{Patch, Request, Tile};
 use super::plan::{Algorithm, Plan};
+use super::rows::Rows;
 use super::weights::Weights;
 use super::write::{Layout, Places, Write};
 use crate::array::{Element, SharedOutput, View, ViewMut, with_scratch};
@@ -79,6 +80,10 @@ pub(super) fn compute<E: Element<Accumulator: Lanes>>(
     let taps: usize = shape.in_channels * shape.kernel.iter().product::<usize>();
     let outputs: usize = shape.output_shape().iter().product();
     let work = outputs.saturating_mul(taps / passes.count() + 1) / tasks;
+    if let (Algorithm::Rows, Weights::Given(weight)) = (passes.plan.algorithm, &weights) {
+        let rows = Rows { isa, shape, passes, input, weight, epilogue, output: &job.output };
+        return for_each_chunk(tasks, work, |range, progress| rows.run(range, progress));
+    }
     for_each_chunk(tasks, work, |range, progress| job.tasks(range, progress))
 }
 
@@ -352,7 +357,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
             Algorithm::Direct => {
                 dispatch(self.isa, Pixels { patch, pixels, taps, panel, sums, vectors: block.lanes / lanes, fresh })
             }
-            Algorithm::Depthwise => {
+            Algorithm::Depthwise | Algorithm::Rows => {
                 dispatch(self.isa, PixelVectors { patch, vectors: pixels, taps, panel, sums, channels: block.lanes, fresh })
             }
         }
@@ -394,7 +399,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
             Algorithm::Direct => {
                 Layout::Pixels { lanes: block.lanes, step: axes[2].output_step as isize * strides[4], rows: work.rows }
             }
-            Algorithm::Depthwise => {
+            Algorithm::Depthwise | Algorithm::Rows => {
                 let width = task.tile.size[2];
                 let per_row = width.div_ceil(plan.lanes);
                 let step = |strides: [isize; RANK]| axes[2].output_step as isize * strides[4];

@@ -165,7 +165,8 @@ fn ceil_div(number: isize, step: isize) -> isize {
     (number + step - 1) / step
 }
 
-fn gcd(a: usize, b: usize) -> usize {
+/// The greatest common divisor.
+pub(crate) fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 

@@ -6,6 +6,7 @@ mod pool;
 mod unfold;
 mod window;
 
+pub(crate) use axis::gcd;
 pub use axis::{AxisPass, PaddingMode};
 pub use conv::{ConvParams, ConvShape, Padding, TransposedParams};
 pub use pool::{PoolParams, PoolShape};

@@ -62,4 +62,8 @@ pub trait Simd: Copy + Send + Sync {
     unsafe fn transpose(self, from: *const Self::Scalar, from_stride: usize, to: *mut Self::Scalar, to_stride: usize);
     /// `x * w + accumulator`, lane by lane.
     fn multiply_add(self, x: Self::Vector, w: Self::Vector, accumulator: Self::Vector) -> Self::Vector;
+    /// `a + b`, lane by lane.
+    fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// Every second lane of `a` and then of `b`, the first among them.
+    fn evens(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
 }

@@ -70,4 +70,15 @@ impl<T: Accumulator, const N: usize> Simd for Portable<T, N> {
         }
         accumulator
     }
+    #[inline(always)]
+    fn add(self, mut a: [T; N], b: [T; N]) -> [T; N] {
+        for lane in 0..N {
+            a[lane] = a[lane].plus(b[lane]);
+        }
+        a
+    }
+    #[inline(always)]
+    fn evens(self, a: [T; N], b: [T; N]) -> [T; N] {
+        std::array::from_fn(|lane| if lane < N / 2 { a[2 * lane] } else { b[2 * lane - N] })
+    }
 }

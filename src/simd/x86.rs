@@ -20,7 +20,8 @@ macro_rules! token {
     (
         $token:ident<$scalar:ty>, $vector:ty, lanes $lanes:literal, pixels $pixels:literal, fused $fused:literal,
         zero $zero:ident, splat $splat:ident, load $load:ident, store $store:ident, load_some $load_some:ident,
-        store_some $store_some:ident, transpose $transpose:ident, multiply_add $multiply_add:ident
+        store_some $store_some:ident, transpose $transpose:ident, multiply_add $multiply_add:ident,
+        add $add:ident, evens $evens:ident
     ) => {
         impl $token<$scalar> {
             /// # Safety
@@ -77,6 +78,16 @@ macro_rules! token {
                 // SAFETY: the token proves the instruction set.
                 unsafe { $multiply_add(x, w, accumulator) }
             }
+            #[inline(always)]
+            fn add(self, a: $vector, b: $vector) -> $vector {
+                // SAFETY: the token proves the instruction set.
+                unsafe { $add(a, b) }
+            }
+            #[inline(always)]
+            fn evens(self, a: $vector, b: $vector) -> $vector {
+                // SAFETY: the token proves the instruction set.
+                unsafe { $evens(a, b) }
+            }
         }
     };
 }
@@ -85,47 +96,56 @@ macro_rules! token {
 token!(
     Avx512<f32>, __m512, lanes 16, pixels 10, fused true,
     zero _mm512_setzero_ps, splat _mm512_set1_ps, load _mm512_loadu_ps, store _mm512_storeu_ps, load_some load_some_512_32,
-    store_some store_some_512_32, transpose transpose_512_32, multiply_add _mm512_fmadd_ps
+    store_some store_some_512_32, transpose transpose_512_32, multiply_add _mm512_fmadd_ps,
+    add _mm512_add_ps, evens evens_512_32
 );
 token!(
     Avx512<f64>, __m512d, lanes 8, pixels 10, fused true,
     zero _mm512_setzero_pd, splat _mm512_set1_pd, load _mm512_loadu_pd, store _mm512_storeu_pd, load_some load_some_512_64,
-    store_some store_some_512_64, transpose transpose_512_64, multiply_add _mm512_fmadd_pd
+    store_some store_some_512_64, transpose transpose_512_64, multiply_add _mm512_fmadd_pd,
+    add _mm512_add_pd, evens evens_512_64
 );
 token!(
     Avx512<i32>, __m512i, lanes 16, pixels 10, fused false,
     zero _mm512_setzero_si512, splat _mm512_set1_epi32, load _mm512_loadu_si512, store _mm512_storeu_si512, load_some load_some_512_i32,
-    store_some store_some_512_i32, transpose transpose_512_32, multiply_add add_product_512_i32
+    store_some store_some_512_i32, transpose transpose_512_32, multiply_add add_product_512_i32,
+    add _mm512_add_epi32, evens evens_512_i32
 );
 token!(
     Avx512<i64>, __m512i, lanes 8, pixels 10, fused false,
     zero _mm512_setzero_si512, splat _mm512_set1_epi64, load _mm512_loadu_si512, store _mm512_storeu_si512, load_some load_some_512_i64,
-    store_some store_some_512_i64, transpose transpose_512_64, multiply_add add_product_512_i64
+    store_some store_some_512_i64, transpose transpose_512_64, multiply_add add_product_512_i64,
+    add _mm512_add_epi64, evens evens_512_i64
 );
 token!(
     Avx2<f32>, __m256, lanes 8, pixels 6, fused true,
     zero _mm256_setzero_ps, splat _mm256_set1_ps, load _mm256_loadu_ps, store _mm256_storeu_ps, load_some load_some_256_32,
-    store_some store_some_256_32, transpose transpose_256_32, multiply_add _mm256_fmadd_ps
+    store_some store_some_256_32, transpose transpose_256_32, multiply_add _mm256_fmadd_ps,
+    add _mm256_add_ps, evens evens_256_32
 );
 token!(
     Avx2<f64>, __m256d, lanes 4, pixels 6, fused true,
     zero _mm256_setzero_pd, splat _mm256_set1_pd, load _mm256_loadu_pd, store _mm256_storeu_pd, load_some load_some_256_64,
-    store_some store_some_256_64, transpose transpose_256_64, multiply_add _mm256_fmadd_pd
+    store_some store_some_256_64, transpose transpose_256_64, multiply_add _mm256_fmadd_pd,
+    add _mm256_add_pd, evens evens_256_64
 );
 token!(
     Avx2<i32>, __m256i, lanes 8, pixels 6, fused false,
     zero _mm256_setzero_si256, splat _mm256_set1_epi32, load _mm256_loadu_si256, store _mm256_storeu_si256, load_some load_some_256_i32,
-    store_some store_some_256_i32, transpose transpose_256_32, multiply_add add_product_256_i32
+    store_some store_some_256_i32, transpose transpose_256_32, multiply_add add_product_256_i32,
+    add _mm256_add_epi32, evens evens_256_i32
 );
 token!(
     Avx2<Complex32>, __m256, lanes 4, pixels 4, fused false,
     zero _mm256_setzero_ps, splat splat_complex32, load _mm256_loadu_ps, store _mm256_storeu_ps, load_some load_some_complex32,
-    store_some store_some_complex32, transpose transpose_256_64, multiply_add add_product_complex32
+    store_some store_some_complex32, transpose transpose_256_64, multiply_add add_product_complex32,
+    add _mm256_add_ps, evens evens_complex32
 );
 token!(
     Avx2<Complex64>, __m256d, lanes 2, pixels 4, fused false,
     zero _mm256_setzero_pd, splat splat_complex64, load _mm256_loadu_pd, store _mm256_storeu_pd, load_some load_some_complex64,
-    store_some store_some_complex64, transpose transpose_256_128, multiply_add add_product_complex64
+    store_some store_some_complex64, transpose transpose_256_128, multiply_add add_product_complex64,
+    add _mm256_add_pd, evens evens_256_128
 );
 
 /// Helpers with the signature of an intrinsic; their callers prove the instruction set.
@@ -160,6 +180,31 @@ helper!(add_product_complex64(x: __m256d, w: __m256d, sum: __m256d) -> __m256d {
     let first = _mm256_mul_pd(_mm256_movedup_pd(x), w);
     let second = _mm256_mul_pd(_mm256_permute_pd::<0b1111>(x), _mm256_permute_pd::<0b0101>(w));
     _mm256_add_pd(sum, _mm256_addsub_pd(first, second))
+});
+
+helper!(evens_512_32(a: __m512, b: __m512) -> __m512 {
+    let lanes = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    _mm512_permutex2var_ps(a, lanes, b)
+});
+helper!(evens_512_64(a: __m512d, b: __m512d) -> __m512d {
+    _mm512_permutex2var_pd(a, _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14), b)
+});
+helper!(evens_512_i32(a: __m512i, b: __m512i) -> __m512i {
+    _mm512_castps_si512(evens_512_32(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b)))
+});
+helper!(evens_512_i64(a: __m512i, b: __m512i) -> __m512i {
+    _mm512_castpd_si512(evens_512_64(_mm512_castsi512_pd(a), _mm512_castsi512_pd(b)))
+});
+helper!(evens_256_32(a: __m256, b: __m256) -> __m256 {
+    _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_castps_pd(_mm256_shuffle_ps::<0b10_00_10_00>(a, b))))
+});
+helper!(evens_256_64(a: __m256d, b: __m256d) -> __m256d { _mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_unpacklo_pd(a, b)) });
+helper!(evens_256_128(a: __m256d, b: __m256d) -> __m256d { _mm256_permute2f128_pd::<0x20>(a, b) });
+helper!(evens_256_i32(a: __m256i, b: __m256i) -> __m256i {
+    _mm256_castps_si256(evens_256_32(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b)))
+});
+helper!(evens_complex32(a: __m256, b: __m256) -> __m256 {
+    _mm256_castpd_ps(evens_256_64(_mm256_castps_pd(a), _mm256_castps_pd(b)))
 });
 
 // Masks with the first `count` lanes set.

@@ -16,7 +16,10 @@ fn cases() -> Vec<Case> {
     vec![
         Case::plain([4, 6, 1, 9, 37], [40, 6, 1, 3, 3], padded.clone()),
         Case::plain([4, 6, 1, 9, 37], [3, 6, 1, 3, 3], padded.clone()),
-        Case::plain([4, 6, 1, 9, 37], [6, 1, 1, 3, 3], Conv { groups: 6, ..padded }),
+        Case::plain([4, 6, 1, 9, 37], [6, 1, 1, 3, 3], Conv { groups: 6, ..padded.clone() }),
+        Case::plain([4, 6, 1, 9, 37], [6, 1, 1, 3, 3], Conv { groups: 6, stride: [1, 2, 2], ..padded.clone() }),
+        Case::plain([4, 3, 2, 20, 9], [6, 1, 2, 7, 5], Conv { groups: 3, dilation: [1, 2, 3], before: [0, 2, 9], ..PLAIN }),
+        Case::plain([4, 2, 1, 2, 600], [2, 1, 1, 1, 31], Conv { groups: 2, before: [0, 0, 30], ..PLAIN }),
         Case::plain([4, 4, 3, 7, 21], [10, 2, 2, 3, 3], Conv { groups: 2, stride: [1, 2, 3], dilation: [1, 2, 2], ..PLAIN }),
         Case::plain([4, 5000, 1, 1, 3], [6, 5000, 1, 1, 1], PLAIN),
         Case::transposed([4, 4, 1, 5, 9], [4, 5, 1, 3, 4], Transposed { stride: [1, 2, 3], padding: [0, 1, 1], ..TRANSPOSED }),

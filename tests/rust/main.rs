@@ -3,6 +3,7 @@
 mod arrays;
 mod common;
 mod conv_properties;
+mod conv_rows;
 mod conv_same_bits;
 mod conv_sizes;
 mod conv_table;

@@ -184,6 +184,25 @@ fn far_padding() {
 }
 
 #[test]
+fn one_input_channel() {
+    for channels in [1, 3] {
+        plain([1, 1, 1, 1, 600_001], [channels, 1, 1, 1, 600_000], ONE, NONE, ONE);
+        plain([1, 1, 1, 1, 20_000], [channels, 1, 1, 1, 4096], ONE, NONE, ONE);
+        plain([1, 1, 1, 1, 33_000], [channels, 1, 1, 1, 32_768], ONE, NONE, ONE);
+        plain([1, 1, 1, 751, 750], [channels, 1, 1, 750, 750], ONE, NONE, ONE);
+        plain([1, 1, 1, 200, 210], [channels, 1, 1, 180, 180], ONE, NONE, ONE);
+        plain([1, 1, 40, 41, 42], [channels, 1, 31, 31, 31], ONE, NONE, ONE);
+        plain([1, 1, 1, 100_000, 1], [channels, 1, 1, 3, 1], ONE, NONE, ONE);
+        for step in [7, 4097, 1 << 40] {
+            plain([1, 1, 1, 1, 20 * step + 1], [channels, 1, 1, 1, 3], [1, 1, step as i64], NONE, ONE);
+            plain([1, 1, 1, 20 * step + 1, 40], [channels, 1, 1, 3, 3], ONE, [0, 0, 5], [1, 10 * step as i64, 1]);
+            plain([1, 1, 1, 1, 20 * step + 1], [channels, 1, 1, 1, 3], ONE, [0, 0, 5], [1, 1, 10 * step as i64]);
+        }
+        transposed([1, 1, 1, 1, 100_000], [1, channels, 1, 1, 5000], [1, 1, 2], [0, 0, 2000], ONE);
+    }
+}
+
+#[test]
 fn transposed_layers() {
     for channels in [1, 20] {
         transposed([1, 50_000, 1, 1, 2], [50_000, channels, 1, 1, 3], [1, 1, 2], NONE, ONE);

@@ -1,0 +1,354 @@
+//! Depthwise convolutions: one input channel to an output channel, plane by plane, with neighbouring outputs in the vectors.
+
+mod long;
+mod slide;
+mod stage;
+mod tile;
+
+use std::ops::Range;
+
+use self::long::{Long, Segments};
+use self::slide::Slide;
+use self::stage::{Channel, Frame, Source};
+use super::epilogue::Epilogue;
+use super::passes::Passes;
+use super::patch::Tile;
+use crate::array::{Accumulator, Activation, Element, SharedOutput, View, with_scratch};
+use crate::parallel::Progress;
+use crate::shape::{AxisPass, ConvShape, gcd};
+use crate::simd::{Body, Isa, Lanes, Simd, dispatch, vectorised};
+
+pub(super) use self::tile::tile;
+
+/// From this many tap rows on, those that read nothing but zeros outside the input are left out.
+const SKIPPED_TAP_ROWS: usize = 16;
+
+/// A convolution of one input channel a group.
+pub(super) struct Rows<'a, E: Element> {
+    pub isa: Isa,
+    pub shape: &'a ConvShape,
+    pub passes: &'a Passes<'a>,
+    pub input: &'a View<'a, E>,
+    pub weight: &'a View<'a, E>,
+    pub epilogue: &'a Epilogue<'a, E>,
+    pub output: &'a SharedOutput<'a, E>,
+}
+
+impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
+    /// Some of the tasks: tiles of planes.
+    pub fn run(&self, tasks: Range<usize>, progress: &Progress<'_>) {
+        let passes = self.passes;
+        let (lanes, tile, largest) = (passes.plan.lanes, passes.plan.tile, &passes.largest);
+        let segments = Segments::new(largest, tile[2], lanes);
+        let row = segments.map_or(0, |segments| segments.row());
+        let [turned_input, turned_sums] = segments.map_or([0; 2], |segments| segments.turned());
+        let taps = largest.iter().map(|axis| axis.taps).product();
+        let sizes =
+            [tile::staged(largest, tile, lanes).max(row), tile::sums(tile, lanes).max(row), taps, turned_input, turned_sums];
+        let line = 64;
+        let bytes = sizes.iter().sum::<usize>() * size_of::<E::Accumulator>() + largest[2].taps * size_of::<u32>() + 6 * line;
+        with_scratch(bytes, |scratch| {
+            let [staged, sums, weights, turned_input, turned_sums] = sizes.map(|size| scratch.cut(size));
+            let columns = scratch.cut(largest[2].taps);
+            let work = Work { staged, sums, weights, turned_input, turned_sums, columns };
+            Tasks { rows: self, tasks, progress, work }.run();
+        });
+    }
+}
+
+/// The working memory of one thread.
+struct Work<'a, T> {
+    staged: &'a mut [T],
+    sums: &'a mut [T],
+    weights: &'a mut [T],
+    /// Input and sums of the segments of a row.
+    turned_input: &'a mut [T],
+    turned_sums: &'a mut [T],
+    /// Offset in a row of every tap.
+    columns: &'a mut [u32],
+}
+
+struct Tasks<'a, E: Element> {
+    rows: &'a Rows<'a, E>,
+    tasks: Range<usize>,
+    progress: &'a Progress<'a>,
+    work: Work<'a, E::Accumulator>,
+}
+
+impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
+    fn run(&mut self) {
+        let Rows { passes, shape, .. } = *self.rows;
+        let per_plane: usize = passes.tiles.iter().product();
+        let (mut task, mut known) = (self.tasks.start, None);
+        while task < self.tasks.end {
+            let (pass, rest) = divided(task, passes.tasks_per_pass);
+            let (plane, index) = divided(rest, per_plane);
+            if known.as_ref().is_none_or(|(at, _)| *at != (pass, index)) {
+                known = Some(((pass, index), self.frame(pass, index)));
+            }
+            if let Some((_, Some(frame))) = &known {
+                let (group, image) = divided(plane, shape.batch);
+                self.tile(frame, image, group);
+            }
+            if self.progress.cancelled() {
+                return;
+            }
+            task += 1;
+        }
+    }
+}
+
+/// Quotient and remainder; a division takes longer than a row of a small plane.
+#[inline(always)]
+fn divided(number: usize, by: usize) -> (usize, usize) {
+    if number < by {
+        (0, number)
+    } else if by == 1 {
+        (number, 0)
+    } else {
+        (number / by, number % by)
+    }
+}
+
+impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
+    /// What the tiles of that number have in common in all planes; nothing where a smaller pass has no outputs there.
+    fn frame(&mut self, pass: usize, index: usize) -> Option<Frame> {
+        let Passes { plan, tiles, .. } = self.rows.passes;
+        let axes = self.rows.passes.pass(pass);
+        let at = [index / (tiles[1] * tiles[2]), index / tiles[2] % tiles[1], index % tiles[2]];
+        let start: [usize; 3] = std::array::from_fn(|axis| at[axis] * plan.tile[axis]);
+        let size: [usize; 3] = std::array::from_fn(|axis| plan.tile[axis].min(axes[axis].outputs.saturating_sub(start[axis])));
+        if size.contains(&0) {
+            return None;
+        }
+        // Tiles are rows only where the largest pass is long.
+        let long = !self.work.turned_input.is_empty();
+        let segments = if long { Segments::new(&axes, size[2], plan.lanes) } else { None };
+        let frame = Frame::new(self.rows.shape, &axes, Tile { start, size }, plan.lanes, segments);
+        for (tap, offset) in self.work.columns[..axes[2].taps].iter_mut().enumerate() {
+            *offset = frame.columns.offset(tap) as u32;
+        }
+        Some(frame)
+    }
+
+    fn tile(&mut self, frame: &Frame, image: usize, group: usize) {
+        let Rows { isa, shape, passes, input, weight, .. } = *self.rows;
+        let taps = frame.axes.map(|axis| axis.taps);
+        let channel = Channel { input, mode: shape.mode, image, channel: group };
+        let source = if taps.contains(&0) {
+            None
+        } else if let (None, Some(source)) = (frame.segments, channel.in_place(frame, passes.plan.lanes)) {
+            Some(source)
+        } else {
+            Some(channel.staged(isa, frame, self.work.staged))
+        };
+        let work = &mut self.work;
+        for within in 0..shape.out_channels {
+            let channel = group * shape.out_channels + within;
+            let index = if shape.transposed { [group, within] } else { [channel, 0] };
+            let weights = kernel_weights(&frame.axes, weight, index, work.weights);
+            for z in 0..frame.tile.size[0] {
+                let plane = Plane { frame, image, channel, z, weights, columns: &work.columns[..taps[2]] };
+                if let (Some(segments), Some(_)) = (frame.segments, &source) {
+                    let (row, input, sums) = (&*work.staged, &mut *work.turned_input, &mut *work.turned_sums);
+                    dispatch(isa, Long { segments, row, weights, input, sums, output: work.sums });
+                    self.rows.finish(&plane, work.sums, 0);
+                    continue;
+                }
+                self.rows.plane(source.as_ref(), &plane, work.sums);
+                if self.progress.cancelled() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
+    /// The outputs of one tile at one depth.
+    fn plane(&self, source: Option<&Source<E::Accumulator>>, plane: &Plane<'_, E::Accumulator>, sums: &mut [E::Accumulator]) {
+        let Rows { epilogue, output, .. } = self;
+        let &Plane { frame, image, channel, z, weights, columns } = plane;
+        let Frame { axes, tile, .. } = frame;
+        let [_, height, width] = tile.size;
+        let strides = output.strides();
+        let at = |axis: usize, offset: usize| axes[axis].output_start + (tile.start[axis] + offset) * axes[axis].output_step;
+        let pitch = width.next_multiple_of(self.passes.plan.lanes);
+        let sums = &mut sums[..height * pitch];
+        let bias = epilogue.bias.as_ref().map(|bias| bias.get([0, 0, 0, 0, channel]).widen());
+        let straight = E::IN_PLACE
+            && axes[2].output_step as isize * strides[4] == 1
+            && epilogue.residual.is_none()
+            && epilogue.activation == Activation::Identity;
+        let Some(source) = source else {
+            sums.fill(E::Accumulator::default());
+            return self.finish(plane, sums, pitch);
+        };
+        let [depth, tap_rows, tap_columns] = axes.map(|axis| axis.taps);
+        let target = output.channel(image, channel).cast::<E::Accumulator>();
+        let start = at(0, z) as isize * strides[2] + at(1, 0) as isize * strides[3] + at(2, 0) as isize * strides[4];
+        let Classes { count: classes, step, unit } = Classes::new(source.pixel_steps[1], source.tap_steps[1], height, tap_rows);
+        let most = most_rows::<E::Accumulator>(self.isa) * step;
+        let group = tap_rows.div_ceil(tap_rows.div_ceil(most));
+        // Finite weights times the zeros above and below the input change no sum.
+        let skips = tap_rows >= SKIPPED_TAP_ROWS
+            && classes == 1
+            && frame.pads_rows(self.shape)
+            && weights.iter().all(|weight| weight.is_finite());
+        let straight = straight && !skips;
+        if skips {
+            sums.fill(E::Accumulator::default());
+        }
+        for tap_depth in 0..depth {
+            let input_plane = (z * source.pixel_steps[0] + tap_depth * source.tap_steps[0]) * source.plane;
+            for first in (0..tap_rows).step_by(group) {
+                let fresh = tap_depth == 0 && first == 0 && !skips;
+                let last = tap_depth + 1 == depth && first + group >= tap_rows;
+                let count = group.min(tap_rows - first);
+                for class in 0..classes {
+                    let rows = (height - class).div_ceil(classes);
+                    let rows = if skips { frame.rows_that_read(first..first + count, self.shape.input[1]) } else { 0..rows };
+                    if rows.is_empty() {
+                        continue;
+                    }
+                    let row = (class + rows.start) * source.pixel_steps[1] + first * unit;
+                    let stored = sums[(class + rows.start) * pitch..].as_mut_ptr();
+                    let stored_pitch = (classes * pitch) as isize;
+                    let row_step = axes[1].output_step as isize * strides[3];
+                    let written = straight && last;
+                    let slide = Slide {
+                        input: source.pointer.wrapping_add(input_plane + row * source.row),
+                        pitch: unit * source.row,
+                        step,
+                        columns,
+                        weights: weights[(tap_depth * tap_rows + first) * tap_columns..].as_ptr(),
+                        tap_rows: count,
+                        rows: rows.len(),
+                        width,
+                        from: if fresh { std::ptr::null() } else { stored },
+                        from_pitch: stored_pitch,
+                        to: if written { target.wrapping_offset(start + class as isize * row_step) } else { stored },
+                        to_pitch: if written { classes as isize * row_step } else { stored_pitch },
+                        whole: !written,
+                        bias: bias.filter(|_| written),
+                    };
+                    dispatch(self.isa, &slide);
+                }
+            }
+        }
+        if !straight {
+            self.finish(plane, sums, pitch);
+        }
+    }
+
+    /// Writes the outputs from their sums.
+    fn finish(&self, plane: &Plane<'_, E::Accumulator>, sums: &mut [E::Accumulator], pitch: usize) {
+        vectorised(self.isa, Finish { rows: self, plane, sums, pitch });
+    }
+}
+
+struct Finish<'a, 'b, E: Element> {
+    rows: &'a Rows<'b, E>,
+    plane: &'a Plane<'a, E::Accumulator>,
+    sums: &'a mut [E::Accumulator],
+    pitch: usize,
+}
+
+impl<E: Element> Body for Finish<'_, '_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Rows { epilogue, output, .. } = self.rows;
+        let &Plane { frame: Frame { axes, tile, .. }, image, channel, z, .. } = self.plane;
+        let at = |axis: usize, offset: usize| axes[axis].output_start + (tile.start[axis] + offset) * axes[axis].output_step;
+        for y in 0..tile.size[1] {
+            let row = &mut self.sums[y * self.pitch..][..tile.size[2]];
+            let index = [image, channel, at(0, z), at(1, y), at(2, 0)];
+            let residual = |position: usize| {
+                let [image, channel, z, y, x] = index;
+                let residual = epilogue.residual.as_ref().expect("asked only if there");
+                *residual.get([image, channel, z, y, x + position * axes[2].output_step])
+            };
+            epilogue.apply(channel, row, residual);
+            // SAFETY: the outputs of a tile are one task's own.
+            unsafe { output.write_row(index, axes[2].output_step, row.len(), |position| E::narrow(row[position])) };
+        }
+    }
+}
+
+/// The outputs of one tile and output channel at one depth.
+#[derive(Clone, Copy)]
+struct Plane<'a, T> {
+    frame: &'a Frame,
+    image: usize,
+    channel: usize,
+    z: usize,
+    weights: &'a [T],
+    /// Offset in a row of the source of every tap.
+    columns: &'a [u32],
+}
+
+/// Output rows `count` apart read input rows of the same residue: one class slides down its own rows, `unit` apart.
+struct Classes {
+    count: usize,
+    /// Units from an output row to the next of its class.
+    step: usize,
+    unit: usize,
+}
+
+impl Classes {
+    #[inline(always)]
+    fn new(pixel_step: usize, tap_step: usize, rows: usize, taps: usize) -> Self {
+        if taps == 1 {
+            Classes { count: 1, step: 1, unit: pixel_step }
+        } else if rows == 1 || tap_step == 1 {
+            Classes { count: 1, step: if rows == 1 { 1 } else { pixel_step }, unit: tap_step }
+        } else {
+            let common = gcd(pixel_step, tap_step);
+            Classes { count: (tap_step / common).min(rows), step: pixel_step / common, unit: tap_step }
+        }
+    }
+}
+
+/// The weights of one output channel in the order of the taps: where they lie, or gathered in `scratch`.
+#[inline(always)]
+fn kernel_weights<'a, E: Element>(
+    axes: &[AxisPass; 3],
+    weight: &'a View<'_, E>,
+    [first, second]: [usize; 2],
+    scratch: &'a mut [E::Accumulator],
+) -> &'a [E::Accumulator] {
+    let strides = weight.strides();
+    let [depth, height, width] = axes.map(|axis| axis.taps);
+    let steps: [isize; 3] = std::array::from_fn(|axis| axes[axis].kernel_step * strides[2 + axis]);
+    let start: isize = (0..3).map(|axis| axes[axis].kernel_start as isize * strides[2 + axis]).sum();
+    let start = start + first as isize * strides[0] + second as isize * strides[1];
+    let taps = depth * height * width;
+    let adjacent = steps[2] == 1 && steps[1] == width as isize && steps[0] == (height * width) as isize;
+    // SAFETY: the taps of a channel are inside the weight; adjacent ones are a slice, of accumulators (`IN_PLACE`).
+    unsafe {
+        let from = weight.pointer().wrapping_offset(start);
+        if E::IN_PLACE && adjacent && taps > 0 {
+            return std::slice::from_raw_parts(from.cast(), taps);
+        }
+        let mut to = scratch.iter_mut();
+        for z in 0..depth as isize {
+            for y in 0..height as isize {
+                for (x, to) in (0..width as isize).zip(&mut to) {
+                    *to = (*from.offset(z * steps[0] + y * steps[1] + x * steps[2])).widen();
+                }
+            }
+        }
+    }
+    &scratch[..taps]
+}
+
+/// Output rows whose sums the kernel for `isa` can hold at once.
+fn most_rows<T: Lanes>(isa: Isa) -> usize {
+    slide::most_rows(match isa {
+        Isa::Portable => T::Portable::PIXELS,
+        Isa::Avx2 => T::Avx2::PIXELS,
+        Isa::Avx512 => T::Avx512::PIXELS,
+    })
+}
