@@ -97,6 +97,16 @@ impl<'a, T> View<'a, T> {
         Run { pointer, stride: self.strides[RANK - 1], count, lifetime: PhantomData }
     }
 
+    /// All elements, if they lie side by side in C order.
+    pub fn as_slice(&self) -> Option<&'a [T]> {
+        let contiguous = contiguous_strides(self.shape);
+        if (0..RANK).any(|axis| self.shape[axis] > 1 && self.strides[axis] != contiguous[axis]) {
+            return None;
+        }
+        // SAFETY: the strides reach every element from the first on, each once, and the constructors promise them.
+        Some(unsafe { std::slice::from_raw_parts(self.pointer, self.shape.iter().product()) })
+    }
+
     /// The largest offset that the view reaches, in elements from its pointer; 0 for an empty one.
     pub fn last_offset(&self) -> isize {
         (0..RANK).map(|axis| (self.shape[axis].max(1) as isize - 1) * self.strides[axis].max(0)).sum()

@@ -8,7 +8,7 @@ mod window;
 
 pub use axis::{AxisPass, PaddingMode};
 pub use conv::{ConvParams, ConvShape, Padding, TransposedParams};
-pub use pool::{PoolParams, PoolShape};
+pub use pool::{PoolParams, PoolShape, Samples};
 pub use unfold::{UnfoldParams, UnfoldShape};
 pub use window::{Window, Windows};
 
