@@ -183,7 +183,7 @@ pub(super) fn max_unpool<'py>(
         PoolParams { spatial: n, kernel, stride, padding, dilation: [1; 3], ceil_mode: false, kernel_within_input: false };
     let wanted = output_size.map(|size| super::unpooled::wanted(size, n)).transpose()?;
     let five = pool.input.five(n);
-    PoolShape::not_empty(five, false)?;
+    PoolShape::not_empty(five, n, false)?;
     let spatial = params.unpooled([five[2], five[3], five[4]], wanted)?;
     let mut result = Output::new(
         out,

@@ -76,7 +76,7 @@ pub struct PoolShape<'a> {
 impl<'a> PoolShape<'a> {
     /// Checks a sliding pool over `input` (batch, channels, depth, height, width).
     pub fn sliding(input: [usize; RANK], params: &PoolParams) -> Result<Self, Error> {
-        Self::not_empty(input, false)?;
+        Self::not_empty(input, params.spatial, false)?;
         let first = 3 - params.spatial;
         let mut windows = [Windows::adaptive(1, 1); 3];
         for axis in first..3 {
@@ -87,7 +87,7 @@ impl<'a> PoolShape<'a> {
 
     /// Checks an adaptive pool; an output size of `None` keeps the input's. `no_channels` allows an input without channels.
     pub fn adaptive(input: [usize; RANK], spatial: usize, output: [Option<i64>; 3], no_channels: bool) -> Result<Self, Error> {
-        Self::not_empty(input, no_channels)?;
+        Self::not_empty(input, spatial, no_channels)?;
         let mut windows = [Windows::adaptive(1, 1); 3];
         for axis in 3 - spatial..3 {
             let size = output[axis].unwrap_or(input[2 + axis] as i64);
@@ -108,7 +108,7 @@ impl<'a> PoolShape<'a> {
         samples: Samples<'a>,
         round: fn(f64) -> f64,
     ) -> Result<Self, Error> {
-        Self::not_empty(input, false)?;
+        Self::not_empty(input, spatial, false)?;
         let mut windows = [Windows::adaptive(1, 1); 3];
         for axis in 3 - spatial..3 {
             let size = input[2 + axis] as i64;
@@ -145,15 +145,11 @@ impl<'a> PoolShape<'a> {
     }
 
     /// Refuses what torch's pools refuse: an empty axis other than the batch.
-    pub fn not_empty(input: [usize; RANK], no_channels: bool) -> Result<(), Error> {
+    pub fn not_empty(input: [usize; RANK], spatial: usize, no_channels: bool) -> Result<(), Error> {
         let first = if no_channels { 2 } else { 1 };
         if input[first..].contains(&0) {
             let rule = "every axis but the batch must have at least one element".to_string();
-            return Err(Error::Shape {
-                argument: "input",
-                got: format!("{input:?} (batch, channels, depth, height, width)"),
-                rule,
-            });
+            return Err(Error::Shape { argument: "input", got: super::without_batch(input, spatial), rule });
         }
         Ok(())
     }
