@@ -98,7 +98,8 @@ def _summed(
 
     taps, sums = [], []
     for column in columns(call, axes):
-        running, terms = None, []
+        running: Any = None
+        terms: list[Any] = []
         for tap in column:
             if tap.padded:
                 taps.append(replace(tap, running=running, note="skipped"))
