@@ -16,6 +16,7 @@ pub(super) const RUN: usize = 64;
 pub(super) const BLOCK: usize = 2048;
 /// Independent chains among the columns of a block.
 pub(super) const PARTIALS: usize = 16;
+
 /// Levels of runs that `count` values make: runs of values, runs of what runs have come to, and so on.
 pub(super) fn levels(count: usize) -> usize {
     let mut levels = 1;

@@ -143,6 +143,7 @@ impl<E: Element, R: Reduction<E>> Tasks<'_, E, R> {
             let source = self.rows.reduced(row, &columns);
             return join_columns(reduction, source, covered.start, windows, outputs, values, self.partials);
         }
+        values[0] = reduction.empty();
         // The first value of each level; the last of them gets the result.
         let count = columns.count.div_ceil(BLOCK);
         let blocks = &mut self.partials[..levels(count)];
@@ -152,7 +153,6 @@ impl<E: Element, R: Reduction<E>> Tasks<'_, E, R> {
             }
             let source = self.rows.reduced(row, &columns.block(block));
             if source.is_empty() {
-                values[0] = reduction.empty();
                 return;
             }
             let value = across(source, 1, combine);
@@ -161,8 +161,8 @@ impl<E: Element, R: Reduction<E>> Tasks<'_, E, R> {
             if last || (block + 1).is_multiple_of(RUN) {
                 carry(blocks, 1, block / RUN, last, combine);
             }
+            values[0] = blocks[blocks.len() - 1];
         }
-        values[0] = blocks[blocks.len() - 1];
     }
 
     #[inline(always)]
