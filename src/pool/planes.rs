@@ -13,7 +13,7 @@ use super::order::{BLOCK, PARTIALS, RUN};
 use super::reduction::{Reduction, Source};
 
 /// What a plane costs beside its elements, in elements.
-const PLANE_WORK: usize = 16;
+const PLANE_WORK: usize = 200;
 
 /// The one window of every plane.
 pub(super) struct Planes<'a, E, R> {
@@ -54,7 +54,7 @@ impl<'a, E: Element, R: Reduction<E>> Planes<'a, E, R> {
     /// Pools every plane.
     pub fn run(&self, isa: Isa, output: &mut ViewMut<'_, E>) -> Result<(), Error> {
         let output = SharedOutput::new(output);
-        let work = self.row_count * self.columns / PARTIALS + PLANE_WORK;
+        let work = self.row_count * self.columns + PLANE_WORK;
         for_each_chunk(self.shape.batch * self.shape.channels, work, |planes, progress| {
             vectorised(isa, Chunk { all: self, planes, progress, output });
         })
