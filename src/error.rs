@@ -38,6 +38,15 @@ pub enum Error {
         /// Distance of two taps.
         dilation: usize,
     },
+    /// A value with a rule of its own.
+    Value {
+        /// The argument's name in Python.
+        argument: &'static str,
+        /// What was given.
+        got: String,
+        /// The rule with its numbers filled in, and what would be legal.
+        rule: String,
+    },
     /// A shape that does not match another one.
     Shape {
         /// The argument's name in Python.
@@ -54,15 +63,6 @@ pub enum Error {
         /// What was given.
         got: String,
         /// The rule, and what to write instead.
-        rule: String,
-    },
-    /// A choice that the other arguments exclude.
-    Choice {
-        /// The argument's name in Python.
-        argument: &'static str,
-        /// What was given.
-        got: String,
-        /// The rule, and what to choose instead.
         rule: String,
     },
     /// A size beyond what memory can address.
@@ -96,7 +96,7 @@ impl fmt::Display for Error {
                 )
             }
             Error::Shape { argument, got, rule } => write!(f, "{argument} has shape or size {got}: {rule}"),
-            Error::Kind { argument, got, rule } | Error::Choice { argument, got, rule } => {
+            Error::Value { argument, got, rule } | Error::Kind { argument, got, rule } => {
                 write!(f, "{argument} is {got}: {rule}")
             }
             Error::Overflow { what } => write!(f, "{what} would need more memory than can be addressed"),

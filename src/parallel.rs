@@ -112,18 +112,22 @@ pub fn for_each_chunk(tasks: usize, work: usize, body: impl Fn(Range<usize>, &Pr
         }
     };
     let caller = Progress { cancelled: &cancelled, asked: Some(Cell::new(Instant::now())) };
-    if threads == 1 {
-        lane(&caller);
-    } else {
-        let shared = || lane(&Progress { cancelled: &cancelled, asked: None });
-        team::with_helpers(pool(threads - 1), threads - 1, &shared, || lane(&caller));
+    match pool(threads - 1) {
+        Some(pool) => {
+            let shared = || lane(&Progress { cancelled: &cancelled, asked: None });
+            team::with_helpers(pool, threads - 1, &shared, || lane(&caller));
+        }
+        None => lane(&caller),
     }
     if cancelled.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
 }
 
-/// The pool, with at least `workers` threads. A pool that became too small is left to its sleeping threads and never freed,
+/// The pool, with at least `workers` threads; `None` where none are needed or the operating system refuses them. A pool that became too small is left to its sleeping threads and never freed,
 /// because another thread may be using it; sizes double, so that happens a few times in a process at most.
-fn pool(workers: usize) -> &'static ThreadPool {
+fn pool(workers: usize) -> Option<&'static ThreadPool> {
+    if workers == 0 {
+        return None;
+    }
     static FORGET_IN_CHILD: OnceLock<()> = OnceLock::new();
     FORGET_IN_CHILD.get_or_init(forget_pool_after_fork);
     loop {
@@ -132,11 +136,11 @@ fn pool(workers: usize) -> &'static ThreadPool {
         if let Some(pool) = unsafe { current.as_ref() }
             && pool.current_num_threads() >= workers
         {
-            return pool;
+            return Some(pool);
         }
         let size = if current.is_null() { workers } else { workers.next_power_of_two() };
         let built = rayon::ThreadPoolBuilder::new().num_threads(size).thread_name(|index| format!("convrs-{index}")).build();
-        let built = Box::into_raw(Box::new(built.expect("the operating system refuses to start threads")));
+        let built = Box::into_raw(Box::new(built.ok()?));
         if POOL.compare_exchange(current, built, Ordering::AcqRel, Ordering::Acquire).is_err() {
             // SAFETY: nobody else has seen this box.
             drop(unsafe { Box::from_raw(built) });

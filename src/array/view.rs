@@ -97,13 +97,17 @@ impl<'a, T> View<'a, T> {
         Run { pointer, stride: self.strides[RANK - 1], count, lifetime: PhantomData }
     }
 
-    /// The elements as a slice, if they lie in C order without gaps.
+    /// All elements, if they lie side by side in C order.
     pub fn as_slice(&self) -> Option<&'a [T]> {
-        let count = self.shape.iter().product();
-        let steps = contiguous_strides(self.shape);
-        let adjacent = (0..RANK).all(|axis| self.shape[axis] <= 1 || self.strides[axis] == steps[axis]);
-        // SAFETY: the constructors promise these elements, and they are adjacent.
-        (adjacent && count > 0).then(|| unsafe { std::slice::from_raw_parts(self.pointer, count) })
+        if self.shape.contains(&0) {
+            return Some(&[]);
+        }
+        let contiguous = contiguous_strides(self.shape);
+        if (0..RANK).any(|axis| self.shape[axis] > 1 && self.strides[axis] != contiguous[axis]) {
+            return None;
+        }
+        // SAFETY: the strides reach every element from the first on, each once, and the constructors promise them.
+        Some(unsafe { std::slice::from_raw_parts(self.pointer, self.shape.iter().product()) })
     }
 
     /// The largest offset that the view reaches, in elements from its pointer; 0 for an empty one.

@@ -226,7 +226,7 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
 fn winograd_refusal<E: Element>(kind: &Kind, weight: [usize; RANK]) -> Option<Error> {
     let refused = |got: &str, rule: &str| {
         let rule = format!("winograd needs {rule}; use \"auto\" or \"direct\"");
-        Some(Error::Choice { argument: "algorithm", got: format!("\"winograd\" with {got}"), rule })
+        Some(Error::Value { argument: "algorithm", got: format!("\"winograd\" with {got}"), rule })
     };
     match kind {
         _ if !E::Accumulator::ACTIVATES => refused(&format!("dtype {:?}", E::DTYPE), "floats"),

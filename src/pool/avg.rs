@@ -1,6 +1,6 @@
 //! The mean of a window.
 
-use super::rows::Reduction;
+use super::reduction::Reduction;
 use crate::array::{Element, Sum};
 
 /// Sum of the window, then one division.

@@ -1,7 +1,7 @@
 //! The power mean of a window, as `torch.nn.functional.lp_pool2d`: (mean of x^p * kernel elements)^(1/p). In ceil mode the mean
 //! of the last window is taken over the elements it has, so a short window counts as if it were full.
 
-use super::rows::Reduction;
+use super::reduction::Reduction;
 use crate::array::{Element, Sum};
 
 /// The power mean with exponent `norm`; `taps` elements make a full window.

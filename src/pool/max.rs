@@ -1,6 +1,6 @@
 //! The maximum of a window.
 
-use super::rows::Reduction;
+use super::reduction::Reduction;
 use crate::array::Ordered;
 
 /// Torch's maximum: a NaN wins, a window without elements is -inf (or the least integer).

@@ -37,7 +37,7 @@ pub fn run_with_indices<E: Ordered>(
 }
 
 struct Tasks<'a, E: Ordered> {
-    shape: &'a PoolShape,
+    shape: &'a PoolShape<'a>,
     tiling: &'a Tiling,
     tasks: std::ops::Range<usize>,
     progress: &'a Progress<'a>,

@@ -1,10 +1,13 @@
-//! Pools: [`max`], [`avg`] and [`lp`] say how a window becomes one value, `rows` walks the windows; beside them the maximum
-//! with its index, its inverse [`unpool`], and the sliding blocks of [`unfold`].
+//! Pools: [`max`], [`avg`] and [`lp`] say how a window becomes one value, `order` in which order, `rows` and `planes` walk the
+//! windows; beside them the maximum with its index, its inverse [`unpool`], and the sliding blocks of [`unfold`].
 
 mod avg;
 mod lp;
 mod max;
 mod max_index;
+mod order;
+mod planes;
+mod reduction;
 mod rows;
 mod tiling;
 mod unfold;
@@ -14,6 +17,6 @@ pub use avg::Average;
 pub use lp::{Extreme, Power, PowerSum};
 pub use max::Max;
 pub use max_index::run_with_indices;
-pub use rows::{Reduction, run};
+pub use reduction::{Converted, Reduction, run, run_converted};
 pub use unfold::{fold, unfold};
 pub use unpool::unpool;

@@ -1,87 +1,62 @@
 //! Every window reduced to one value, rows first: the rows of a window are reduced element by element into one row (which
-//! vectorises for any kernel), then that row's columns into the outputs. The order of an output's elements is fixed: each
-//! column from its first row to its last, then the columns from left to right.
+//! vectorises for any kernel), then that row's columns into the outputs, all in the order of [`order`](super::order).
 
 use std::ops::Range;
 
-use crate::array::{Element, Plain, SharedOutput, View, ViewMut, with_scratch};
+use crate::array::{Element, RANK, SharedOutput, ViewMut, with_scratch};
 use crate::error::Error;
 use crate::parallel::{Progress, for_each_chunk};
 use crate::shape::{PoolShape, Window, Windows};
 use crate::simd::{Body, Isa, vectorised};
 
+use super::order::{BLOCK, PARTIALS, RUN, across, carry, levels};
+use super::reduction::{Reduction, Source};
 use super::tiling::{Tile, Tiling};
 
-/// How the elements of a window become one value.
-pub trait Reduction<E: Element>: Copy + Send + Sync {
-    /// What is reduced.
-    type Value: Plain;
-    /// The value of a window without elements.
-    fn empty(self) -> Self::Value;
-    /// An element as a value.
-    fn lift(self, element: E) -> Self::Value;
-    /// A run as values without a copy, if they are the same.
-    #[inline(always)]
-    fn lifted(self, _run: &[E]) -> Option<&[Self::Value]> {
-        None
-    }
-    /// `value` joined to what came before it.
-    fn combine(self, before: Self::Value, value: Self::Value) -> Self::Value;
-    /// The output; `divisor` counts the window's elements.
-    fn finish(self, value: Self::Value, divisor: i64) -> E;
-    /// Whether `divisor` counts padding elements.
-    #[inline(always)]
-    fn counts_padding(self) -> bool {
-        false
-    }
-}
-
-/// Input columns reduced at once: rows of them stay in the L1 cache.
-const COLUMNS: usize = 2048;
 /// Rows joined in one sweep.
 const ROWS: usize = 3;
 
 /// Pools `input` into `output` as `shape` says.
-pub fn run<E: Element, R: Reduction<E>>(
+pub(super) fn run<E: Element, R: Reduction<E>>(
     isa: Isa,
     shape: &PoolShape,
     reduction: R,
-    input: &View<'_, E>,
+    input: Source<'_, E>,
     output: &mut ViewMut<'_, E>,
 ) -> Result<(), Error> {
-    assert_eq!(input.shape(), [shape.batch, shape.channels, shape.input[0], shape.input[1], shape.input[2]]);
-    assert_eq!(output.shape(), shape.output_shape());
-    if shape.output_shape().contains(&0) {
-        return Ok(());
-    }
     let tiling = Tiling::new(shape);
     let output = SharedOutput::new(output);
+    let [depth, height, _] = shape.windows(0).map(|axis| axis.most_taps());
+    let levels = levels(depth.saturating_mul(height));
     for_each_chunk(tiling.tasks, tiling.work, |tasks, progress| {
-        let bytes = 2 * COLUMNS * size_of::<R::Value>() + ROWS * COLUMNS * size_of::<E>();
+        let bytes = (levels + 2) * BLOCK * size_of::<R::Value>() + ROWS * BLOCK * size_of::<E>();
         with_scratch(bytes, |scratch| {
-            let (reduced, values) = (scratch.cut(COLUMNS), scratch.cut(COLUMNS));
-            let staged = [scratch.cut(COLUMNS), scratch.cut(COLUMNS), scratch.cut(COLUMNS)];
+            let (reduced, values, partials) = (scratch.cut(levels * BLOCK), scratch.cut(BLOCK), scratch.cut(BLOCK));
+            let staged = [scratch.cut(BLOCK), scratch.cut(BLOCK), scratch.cut(BLOCK)];
             let rows = Rows { progress, reduction, input, reduced, staged };
-            vectorised(isa, Tasks { shape, tiling: &tiling, tasks, rows, output, values });
+            vectorised(isa, Tasks { shape, tiling: &tiling, tasks, rows, output, values, partials });
         });
     })
 }
 
 struct Tasks<'a, E: Element, R: Reduction<E>> {
-    shape: &'a PoolShape,
+    shape: &'a PoolShape<'a>,
     tiling: &'a Tiling,
     tasks: Range<usize>,
     rows: Rows<'a, E, R>,
     output: SharedOutput<'a, E>,
     /// One value an output.
     values: &'a mut [R::Value],
+    /// One of the partial values of each output.
+    partials: &'a mut [R::Value],
 }
 
 /// The first step: the rows that a row of outputs covers become one.
 struct Rows<'a, E: Element, R: Reduction<E>> {
     progress: &'a Progress<'a>,
     reduction: R,
-    input: &'a View<'a, E>,
+    input: Source<'a, E>,
+    /// One row a level of runs.
     reduced: &'a mut [R::Value],
     /// Copies of rows whose elements are not adjacent.
     staged: [&'a mut [E]; ROWS],
@@ -138,13 +113,9 @@ impl<E: Element, R: Reduction<E>> Body for Tasks<'_, E, R> {
                     let row = Row { image, channel, at: [z, y], depth, height: windows[1].window(y) };
                     let mut x = start[2];
                     while x < end[2] {
-                        let (next, covered) = windows[2].fitting(x, end[2].min(x + COLUMNS), COLUMNS);
+                        let (next, covered) = windows[2].fitting(x, end[2].min(x + BLOCK), BLOCK);
                         let outputs = Outputs::cut(x..next, &interior);
-                        if covered.len() <= COLUMNS {
-                            self.short_windows(&row, &windows[2], &outputs, covered);
-                        } else {
-                            self.long_window(&row, &windows[2], x);
-                        }
+                        self.reduce(&row, &windows[2], &outputs, covered);
                         self.write(&row, &windows[2], &outputs);
                         x = next;
                     }
@@ -155,63 +126,43 @@ impl<E: Element, R: Reduction<E>> Body for Tasks<'_, E, R> {
 }
 
 impl<E: Element, R: Reduction<E>> Tasks<'_, E, R> {
-    /// Outputs whose windows lie together in `covered`.
+    /// Outputs whose windows cover `covered`: either several in one block, or one that takes several blocks.
     #[inline(always)]
-    fn short_windows(&mut self, row: &Row, windows: &Windows, outputs: &Outputs, covered: Range<usize>) {
+    fn reduce(&mut self, row: &Row, windows: &Windows, outputs: &Outputs, covered: Range<usize>) {
+        let wide = covered.len() > BLOCK;
+        let columns = if wide {
+            let window = windows.window(outputs.all.start);
+            Columns { first: window.first, count: window.taps, step: window.step }
+        } else {
+            Columns { first: covered.start, count: covered.len(), step: 1 }
+        };
         let reduction = self.rows.reduction;
-        let source = self.rows.reduced(row, covered.clone());
+        let combine = |before, value| reduction.combine(before, value);
         let values = &mut self.values[..outputs.all.len()];
-        for output in outputs.border() {
-            let window = windows.window(output);
-            let taps = if source.is_empty() { 0 } else { window.taps };
-            let mut value = reduction.empty();
-            for tap in 0..taps {
-                let column = source[window.first + tap * window.step - covered.start];
-                value = if tap == 0 { column } else { reduction.combine(value, column) };
-            }
-            values[output - outputs.all.start] = value;
+        if !wide {
+            let source = self.rows.reduced(row, &columns);
+            return join_columns(reduction, source, covered.start, windows, outputs, values, self.partials);
         }
-        let interior = &outputs.interior;
-        if interior.is_empty() {
-            return;
-        }
-        let values = &mut values[interior.start - outputs.all.start..interior.end - outputs.all.start];
-        if source.is_empty() {
-            values.fill(reduction.empty());
-            return;
-        }
-        let window = windows.window(interior.start);
-        let first = window.first - covered.start;
-        match windows.stride() {
-            1 => strided::<E, R, 1>(reduction, source, first, 1, &window, values),
-            2 => strided::<E, R, 2>(reduction, source, first, 2, &window, values),
-            3 => strided::<E, R, 3>(reduction, source, first, 3, &window, values),
-            4 => strided::<E, R, 4>(reduction, source, first, 4, &window, values),
-            stride => strided::<E, R, 0>(reduction, source, first, stride, &window, values),
-        }
-    }
-
-    /// One output whose window is too wide to be reduced at once.
-    #[inline(always)]
-    fn long_window(&mut self, row: &Row, windows: &Windows, output: usize) {
-        let window = windows.window(output);
-        let at_once = (COLUMNS / window.step).max(1);
-        let reduction = self.rows.reduction;
-        let mut value = reduction.empty();
-        let mut tap = 0;
-        while tap < window.taps {
-            let count = at_once.min(window.taps - tap);
-            let first = window.first + tap * window.step;
+        values[0] = reduction.empty();
+        // The first value of each level; the last of them gets the result.
+        let count = columns.count.div_ceil(BLOCK);
+        let blocks = &mut self.partials[..levels(count)];
+        for block in 0..count {
             if self.rows.progress.cancelled() {
-                break;
+                return;
             }
-            let source = self.rows.reduced(row, first..first + (count - 1) * window.step + 1);
-            for (index, &column) in source.iter().step_by(window.step).enumerate() {
-                value = if tap + index == 0 { column } else { reduction.combine(value, column) };
+            let source = self.rows.reduced(row, &columns.block(block));
+            if source.is_empty() {
+                return;
             }
-            tap += count;
+            let value = across(source, 1, combine);
+            blocks[0] = if block.is_multiple_of(RUN) { value } else { combine(blocks[0], value) };
+            let last = block + 1 == count;
+            if last || (block + 1).is_multiple_of(RUN) {
+                carry(blocks, 1, block / RUN, last, combine);
+            }
+            values[0] = blocks[blocks.len() - 1];
         }
-        self.values[0] = value;
     }
 
     #[inline(always)]
@@ -239,47 +190,77 @@ impl<E: Element, R: Reduction<E>> Tasks<'_, E, R> {
     }
 }
 
-impl<E: Element, R: Reduction<E>> Rows<'_, E, R> {
-    /// `columns` of the rows, joined; empty if there are none.
+/// Columns `step` apart.
+struct Columns {
+    first: usize,
+    count: usize,
+    step: usize,
+}
+
+impl Columns {
     #[inline(always)]
-    fn reduced(&mut self, row: &Row, columns: Range<usize>) -> &[R::Value] {
+    fn block(&self, block: usize) -> Columns {
+        let from = block * BLOCK;
+        Columns { first: self.first + from * self.step, count: BLOCK.min(self.count - from), step: self.step }
+    }
+}
+
+impl<E: Element, R: Reduction<E>> Rows<'_, E, R> {
+    /// `columns` of the rows, joined, side by side; empty if there are none.
+    #[inline(always)]
+    fn reduced(&mut self, row: &Row, columns: &Columns) -> &[R::Value] {
         let total = row.depth.taps * row.height.taps;
-        if total == 0 || columns.is_empty() {
+        if total == 0 || columns.count == 0 {
             return &[];
         }
-        let place = |index: usize| {
-            let depth = row.depth.first + index / row.height.taps * row.depth.step;
-            let height = row.height.first + index % row.height.taps * row.height.step;
-            [row.image, row.channel, depth, height, columns.start]
-        };
         let reduction = self.reduction;
+        let (input, span) = (self.input, (columns.count - 1) * columns.step + 1);
+        let place = |depth: usize, height: usize| [row.image, row.channel, depth, height, columns.first];
+        let slice = |place: [usize; RANK]| match input {
+            Source::Array(array) if columns.step == 1 => array.run(place, span).as_slice(),
+            _ => None,
+        };
         if total == 1
-            && let Some(lifted) = self.input.run(place(0), columns.len()).as_slice().and_then(|run| reduction.lifted(run))
+            && let Some(lifted) = slice(place(row.depth.first, row.height.first)).and_then(|run| reduction.lifted(run))
         {
             return lifted;
         }
-        let reduced = &mut self.reduced[..columns.len()];
-        for first in (0..total).step_by(ROWS) {
-            // A window may be as large as the input.
-            if first.is_multiple_of(64 * ROWS) && self.progress.cancelled() {
-                break;
-            }
-            let count = ROWS.min(total - first);
+        let combine = |before, value| reduction.combine(before, value);
+        let width = columns.count;
+        let joined = &mut self.reduced[..levels(total) * width];
+        let (mut depth, mut height) = (row.depth.first, row.height.first);
+        let last = row.height.first + (row.height.taps - 1) * row.height.step;
+        let mut done = 0;
+        while done < total {
+            let count = ROWS.min(RUN - done % RUN).min(total - done);
             let mut rows: [&[E]; ROWS] = [&[]; ROWS];
-            for (index, (slot, staged)) in rows.iter_mut().zip(&mut self.staged).take(count).enumerate() {
-                let run = self.input.run(place(first + index), columns.len());
-                *slot = match run.as_slice() {
-                    Some(slice) => slice,
-                    None => {
-                        let copy = &mut staged[..columns.len()];
-                        copy.iter_mut().enumerate().for_each(|(position, element)| *element = run.at(position));
-                        copy
+            for (slot, staged) in rows.iter_mut().zip(&mut self.staged).take(count) {
+                let place = place(depth, height);
+                *slot = slice(place).unwrap_or_else(|| {
+                    let copy = &mut staged[..columns.count];
+                    match input {
+                        Source::Array(array) => {
+                            let run = array.run(place, span);
+                            copy.iter_mut().enumerate().for_each(|(column, element)| *element = run.at(column * columns.step));
+                        }
+                        Source::Converted(fill) => fill(place, columns.step, copy),
                     }
-                };
+                    copy
+                });
+                (depth, height) =
+                    if height == last { (depth + row.depth.step, row.height.first) } else { (depth, height + row.height.step) };
             }
-            join_rows(reduction, &rows[..count], first == 0, reduced);
+            join_rows(reduction, &rows[..count], done % RUN == 0, &mut joined[..width]);
+            done += count;
+            if total > RUN && (done == total || done % RUN == 0) {
+                carry(joined, width, (done - 1) / RUN, done == total, combine);
+                // A window may be as large as the input.
+                if self.progress.cancelled() {
+                    break;
+                }
+            }
         }
-        reduced
+        &joined[joined.len() - width..]
     }
 }
 
@@ -298,6 +279,11 @@ fn join_rows<E: Element, R: Reduction<E>>(reduction: R, rows: &[&[E]], fresh: bo
                 *value = reduction.combine(lift(a), lift(b));
             }
         }
+        ([a, b, c], false) => {
+            for (((value, a), b), c) in reduced.iter_mut().zip(*a).zip(*b).zip(*c) {
+                *value = reduction.combine(reduction.combine(reduction.combine(*value, lift(a)), lift(b)), lift(c));
+            }
+        }
         ([a, b, c], true) => {
             for (((value, a), b), c) in reduced.iter_mut().zip(*a).zip(*b).zip(*c) {
                 *value = reduction.combine(reduction.combine(lift(a), lift(b)), lift(c));
@@ -313,16 +299,67 @@ fn join_rows<E: Element, R: Reduction<E>>(reduction: R, rows: &[&[E]], fresh: bo
     }
 }
 
-/// The columns of equally distant windows joined, `STRIDE` apart (`stride` where that is 0).
+/// The columns of every window joined; `source` holds those from `start` on, or none if no window has any rows.
+#[inline(always)]
+fn join_columns<E: Element, R: Reduction<E>>(
+    reduction: R,
+    source: &[R::Value],
+    start: usize,
+    windows: &Windows,
+    outputs: &Outputs,
+    values: &mut [R::Value],
+    partials: &mut [R::Value],
+) {
+    let Outputs { all, interior } = outputs;
+    let (window, stride) = (windows.window(interior.start.min(all.end - 1)), windows.stride());
+    // Vectors of outputs: of wide windows only where there are many, and their columns are near each other or few.
+    let chains = if window.taps <= PARTIALS { 1 } else { PARTIALS };
+    let near = stride <= 4 || window.taps < 3 * PARTIALS;
+    let vectors = !source.is_empty() && (chains == 1 || (near && interior.len() >= PARTIALS));
+    let vectors = if vectors { interior.clone() } else { all.start..all.start };
+    for output in (all.start..vectors.start).chain(vectors.end..all.end) {
+        let window = windows.window(output);
+        values[output - all.start] = if source.is_empty() || window.taps == 0 {
+            reduction.empty()
+        } else {
+            let columns = &source[window.first - start..][..(window.taps - 1) * window.step + 1];
+            across(columns, window.step, |before, value| reduction.combine(before, value))
+        };
+    }
+    if vectors.is_empty() {
+        return;
+    }
+    let values = &mut values[vectors.start - all.start..vectors.end - all.start];
+    let partials = &mut partials[..values.len()];
+    for lane in 0..chains {
+        let first = window.first - start + lane * window.step;
+        let chain = Window { first, taps: (window.taps - lane).div_ceil(chains), step: chains * window.step, ..window };
+        let joined = if lane == 0 { &mut *values } else { &mut *partials };
+        match stride {
+            1 => strided::<E, R, 1>(reduction, source, 1, &chain, joined),
+            2 => strided::<E, R, 2>(reduction, source, 2, &chain, joined),
+            3 => strided::<E, R, 3>(reduction, source, 3, &chain, joined),
+            4 => strided::<E, R, 4>(reduction, source, 4, &chain, joined),
+            _ => strided::<E, R, 0>(reduction, source, stride, &chain, joined),
+        }
+        if lane > 0 {
+            for (value, partial) in values.iter_mut().zip(&*partials) {
+                *value = reduction.combine(*value, *partial);
+            }
+        }
+    }
+}
+
+/// The columns of windows `STRIDE` apart (`stride` where that is 0), of which `window` is the first, from left to right.
 #[inline(always)]
 fn strided<E: Element, R: Reduction<E>, const STRIDE: usize>(
     reduction: R,
     source: &[R::Value],
-    first: usize,
     stride: usize,
     window: &Window,
     values: &mut [R::Value],
 ) {
+    let first = window.first;
     let stride = if STRIDE == 0 { stride } else { STRIDE };
     assert!(first + (values.len() - 1) * stride + (window.taps - 1) * window.step < source.len());
     // SAFETY: the largest index, that of the last value's last tap, was asserted.

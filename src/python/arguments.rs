@@ -2,34 +2,67 @@
 
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyInt, PyString};
+use pyo3::types::{PyBool, PyFloat, PyList, PyString, PyTuple};
 
 use crate::error::Error;
 use crate::shape::{Padding, PaddingMode};
 
+/// Most characters of a value that a message repeats.
+const SHOWN: usize = 60;
+
 /// A whole number.
 pub(super) fn integer(argument: &'static str, value: &Bound<'_, PyAny>) -> PyResult<i64> {
+    integer_or(argument, value, "a whole number")
+}
+
+/// A whole number; `needed` says what else would do.
+fn integer_or(argument: &'static str, value: &Bound<'_, PyAny>, needed: &str) -> PyResult<i64> {
     if value.is_instance_of::<PyFloat>() || value.is_instance_of::<PyBool>() {
-        return Err(wrong_kind(argument, value, "a whole number"));
+        return Err(wrong_kind(argument, value, needed));
     }
     value.extract::<i64>().map_err(|error| {
         if error.is_instance_of::<PyOverflowError>(value.py()) {
-            Error::Overflow { what: argument }.into()
+            let rule = format!("it must lie between -2^63 and 2^63 - 1 = {}", i64::MAX);
+            Error::Value { argument, got: shown(value), rule }.into()
         } else {
-            wrong_kind(argument, value, "a whole number")
+            wrong_kind(argument, value, needed)
         }
     })
+}
+
+/// A number.
+pub(super) fn number(argument: &'static str, value: &Bound<'_, PyAny>) -> PyResult<f64> {
+    value.extract::<f64>().map_err(|error| {
+        if error.is_instance_of::<PyOverflowError>(value.py()) {
+            let rule = format!("it must be infinite or lie within float64, {:e} to {:e}", f64::MIN, f64::MAX);
+            Error::Value { argument, got: shown(value), rule }.into()
+        } else {
+            wrong_kind(argument, value, "a number")
+        }
+    })
+}
+
+/// True or False; as torch, no other value counts as one of them.
+pub(super) fn flag(argument: &'static str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    value.extract().map_err(|_| wrong_kind(argument, value, "True or False"))
+}
+
+/// The items of a list or tuple, the sequences that torch takes everywhere; `None` for anything else.
+pub(super) fn sequence<'py>(value: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
+    if let Ok(tuple) = value.cast::<PyTuple>() {
+        return Some(tuple.iter().collect());
+    }
+    value.cast::<PyList>().ok().map(|list| list.iter().collect())
 }
 
 /// A number for every spatial axis, or one for all (torch takes a sequence of one as well). Missing axes get `fill`.
 pub(super) fn per_axis(argument: &'static str, value: &Bound<'_, PyAny>, spatial: usize, fill: i64) -> PyResult<[i64; 3]> {
     let first = 3 - spatial;
     let mut axes = [fill; 3];
-    if value.is_exact_instance_of::<PyInt>() || value.is_instance_of::<PyString>() || value.try_iter().is_err() {
-        axes[first..].fill(integer(argument, value)?);
+    let Some(items) = sequence(value) else {
+        axes[first..].fill(integer_or(argument, value, "a whole number, or a list or tuple of them")?);
         return Ok(axes);
-    }
-    let items: Vec<Bound<'_, PyAny>> = value.try_iter()?.collect::<PyResult<_>>()?;
+    };
     match items.len() {
         1 => axes[first..].fill(integer(argument, &items[0])?),
         length if length == spatial => {
@@ -56,7 +89,7 @@ pub(super) fn exactly_per_axis(
     spatial: usize,
     fill: i64,
 ) -> PyResult<[i64; 3]> {
-    if spatial > 1 && value.len().is_ok_and(|length| length == 1) && !value.is_instance_of::<PyString>() {
+    if spatial > 1 && sequence(value).is_some_and(|items| items.len() == 1) {
         let rule = format!("it must be one number, or one for each of the {spatial} spatial axes");
         return Err(Error::Shape { argument, got: "1 number in a sequence".to_string(), rule }.into());
     }
@@ -65,22 +98,20 @@ pub(super) fn exactly_per_axis(
 
 /// As [`exactly_per_axis`], where `None` for an axis keeps what the input has.
 pub(super) fn optional_per_axis(argument: &'static str, value: &Bound<'_, PyAny>, spatial: usize) -> PyResult<[Option<i64>; 3]> {
-    let Ok(items) = value.extract::<Vec<Option<Bound<'_, PyAny>>>>() else {
-        return Ok(exactly_per_axis(argument, value, spatial, 1)?.map(Some));
-    };
-    if items.len() != spatial || spatial == 1 || items.iter().all(Option::is_some) {
+    let items = sequence(value).unwrap_or_default();
+    if items.len() != spatial || spatial == 1 || !items.iter().any(|item| item.is_none()) {
         return Ok(exactly_per_axis(argument, value, spatial, 1)?.map(Some));
     }
     let mut axes = [None; 3];
-    for (axis, item) in items.iter().enumerate() {
-        axes[3 - spatial + axis] = item.as_ref().map(|item| integer(argument, item)).transpose()?;
+    for (axis, item) in items.iter().enumerate().filter(|(_, item)| !item.is_none()) {
+        axes[3 - spatial + axis] = Some(integer(argument, item)?);
     }
     Ok(axes)
 }
 
 /// Whether it is `[]` or `()`, which torch takes for "not given".
 pub(super) fn is_empty_sequence(value: &Bound<'_, PyAny>) -> bool {
-    value.len().is_ok_and(|length| length == 0)
+    sequence(value).is_some_and(|items| items.is_empty())
 }
 
 /// The `padding` of a convolution: a number, a sequence, "valid", "same", or a (before, after) pair for each axis.
@@ -89,7 +120,7 @@ pub(super) fn padding(value: &Bound<'_, PyAny>, spatial: usize) -> PyResult<Padd
         return match text.to_string_lossy().as_ref() {
             "valid" => Ok(Padding::Valid),
             "same" => Ok(Padding::Same),
-            other => Err(Error::Shape {
+            other => Err(Error::Value {
                 argument: "padding",
                 got: format!("{other:?}"),
                 rule: "as a text it must be \"valid\" or \"same\"".to_string(),
@@ -97,34 +128,31 @@ pub(super) fn padding(value: &Bound<'_, PyAny>, spatial: usize) -> PyResult<Padd
             .into()),
         };
     }
-    if let Ok(number) = integer("padding", value) {
-        let mut pairs = [(0, 0); 3];
-        pairs[3 - spatial..].fill((number, number));
-        return Ok(Padding::Explicit(pairs));
+    let pairs: Option<Vec<_>> = sequence(value).unwrap_or_default().iter().map(sequence).collect();
+    let Some(pairs) = pairs.filter(|pairs| !pairs.is_empty()) else {
+        return Ok(Padding::Explicit(per_axis("padding", value, spatial, 0)?.map(|side| (side, side))));
+    };
+    if pairs.len() != spatial || pairs.iter().any(|pair| pair.len() != 2) {
+        let rule = format!("it must have one (before, after) pair for each of the {spatial} spatial axes");
+        return Err(Error::Shape { argument: "padding", got: shown(value), rule }.into());
     }
-    if let Ok(pairs) = value.extract::<Vec<[i64; 2]>>() {
-        if pairs.len() != spatial {
-            let rule = format!("it must have one (before, after) pair for each of the {spatial} spatial axes");
-            return Err(Error::Shape { argument: "padding", got: format!("{} pairs", pairs.len()), rule }.into());
-        }
-        let mut axes = [(0, 0); 3];
-        for (axis, [before, after]) in axes[3 - spatial..].iter_mut().zip(pairs) {
-            *axis = (before, after);
-        }
-        return Ok(Padding::Explicit(axes));
+    let mut axes = [(0, 0); 3];
+    for (axis, pair) in axes[3 - spatial..].iter_mut().zip(pairs) {
+        *axis = (integer("padding", &pair[0])?, integer("padding", &pair[1])?);
     }
-    Ok(Padding::Explicit(per_axis("padding", value, spatial, 0)?.map(|side| (side, side))))
+    Ok(Padding::Explicit(axes))
 }
 
 /// The `padding_mode` of a convolution.
-pub(super) fn padding_mode(value: &str) -> PyResult<PaddingMode> {
-    Ok(match value {
+pub(super) fn padding_mode(value: &Bound<'_, PyAny>) -> PyResult<PaddingMode> {
+    let text = value.cast::<PyString>().map_err(|_| wrong_kind("padding_mode", value, "a text"))?;
+    Ok(match text.to_string_lossy().as_ref() {
         "zeros" => PaddingMode::Zeros,
         "reflect" => PaddingMode::Reflect,
         "replicate" => PaddingMode::Replicate,
         "circular" => PaddingMode::Circular,
         other => {
-            return Err(Error::Shape {
+            return Err(Error::Value {
                 argument: "padding_mode",
                 got: format!("{other:?}"),
                 rule: "it must be \"zeros\", \"reflect\", \"replicate\" or \"circular\"".to_string(),
@@ -137,5 +165,14 @@ pub(super) fn padding_mode(value: &str) -> PyResult<PaddingMode> {
 /// A TypeError that names what was given.
 pub(super) fn wrong_kind(argument: &str, value: &Bound<'_, PyAny>, needed: &str) -> PyErr {
     let kind = value.get_type().name().map_or_else(|_| "?".to_string(), |name| name.to_string());
-    PyTypeError::new_err(format!("{argument} must be {needed}, got {kind}: {value}"))
+    PyTypeError::new_err(format!("{argument} must be {needed}, got {kind}: {}", shown(value)))
+}
+
+/// The value as a text of tolerable length.
+fn shown(value: &Bound<'_, PyAny>) -> String {
+    let text = value.str().map_or_else(|_| "too long to print".to_string(), |text| text.to_string_lossy().into_owned());
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    }
 }

@@ -5,11 +5,15 @@ use std::ops::Range;
 use numpy::npyffi::{NPY_ARRAY_ALIGNED, NPY_ARRAY_WRITEABLE, NpyTypes, PY_ARRAY_API, PyArrayObject, get_type_object};
 use numpy::{PyArrayDescr, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
+use pyo3::types::{PySlice, PyTuple};
 
 use super::kinds;
 use crate::array::{DType, Element, RANK, View, ViewMut};
 use crate::error::Error;
 use crate::simd::Isa;
+
+/// Elements that are copied without asking for Ctrl-C: a few milliseconds.
+const COPIED_AT_ONCE: usize = 1 << 21;
 
 /// The instruction set in use; the module's import has checked that there is one.
 pub(super) fn isa() -> Isa {
@@ -19,6 +23,8 @@ pub(super) fn isa() -> Isa {
 /// An input array: native byte order, aligned, strides in whole elements; copied only if it was not.
 pub(super) struct Input<'py> {
     array: Bound<'py, PyUntypedArray>,
+    /// The argument itself.
+    given: Bound<'py, PyUntypedArray>,
     /// Its dtype.
     pub dtype: DType,
     argument: &'static str,
@@ -35,8 +41,9 @@ impl<'py> Input<'py> {
                 .to_string();
             return Err(Error::Kind { argument, got: descriptor.to_string(), rule }.into());
         };
-        let array = if directly_usable(array, &descriptor) { array.clone() } else { copied(array, &descriptor)? };
-        Ok(Input { array, dtype, argument })
+        let given = array.clone();
+        let array = if directly_usable(array, &descriptor) { given.clone() } else { copied(array, &descriptor)? };
+        Ok(Input { array, given, dtype, argument })
     }
 
     /// The interpreter.
@@ -72,9 +79,9 @@ impl<'py> Input<'py> {
         unsafe { View::from_raw((*self.array.as_array_ptr()).fields.data.cast(), shape, strides) }
     }
 
-    /// A new array of that shape with this one's dtype, C-ordered.
-    pub fn result(&self, shape: &[usize]) -> PyResult<Bound<'py, PyUntypedArray>> {
-        new_array(self.array.py(), kinds::native(&self.array.dtype())?, shape)
+    /// The dtype as NumPy has it.
+    pub fn descriptor(&self) -> Bound<'py, PyArrayDescr> {
+        self.array.dtype()
     }
 
     /// The dtype's name in Python.
@@ -112,7 +119,7 @@ impl<'py> Input<'py> {
     }
 
     fn memory(&self) -> Range<usize> {
-        memory(&self.array)
+        memory(&self.given)
     }
 }
 
@@ -122,17 +129,22 @@ pub(super) struct Output<'py> {
 }
 
 impl<'py> Output<'py> {
-    /// `out` if given and right, else a new array with the dtype of `like`. `inputs` must not overlap it.
-    pub fn new(out: Option<&Bound<'py, PyAny>>, shape: &[usize], like: &Input<'py>, inputs: &[&Input<'py>]) -> PyResult<Self> {
-        let Some(out) = out else { return Ok(Output { array: like.result(shape)? }) };
+    /// `out` if given and right, else a new array. `inputs` must not overlap it.
+    pub fn new(
+        out: Option<&Bound<'py, PyAny>>,
+        shape: &[usize],
+        dtype: &Bound<'py, PyArrayDescr>,
+        inputs: &[&Input<'py>],
+    ) -> PyResult<Self> {
+        let Some(out) = out else { return Ok(Output { array: new_array(dtype.py(), kinds::native(dtype)?, shape)? }) };
         let array = out.cast::<PyUntypedArray>().map_err(|_| super::arguments::wrong_kind("out", out, "a NumPy array"))?;
         if array.shape() != shape {
-            let rule = format!("the result has shape {shape:?}; write out=numpy.empty({shape:?}, {})", like.array.dtype());
+            let rule = format!("the result has shape {shape:?}; write out=numpy.empty({shape:?}, \"{dtype}\")");
             return Err(Error::Shape { argument: "out", got: format!("{:?}", array.shape()), rule }.into());
         }
         let descriptor = array.dtype();
-        if kinds::of(&descriptor) != Some(like.dtype) {
-            let rule = format!("the result has dtype {}", like.array.dtype());
+        if kinds::of(&descriptor) != kinds::of(dtype) {
+            let rule = format!("the result has dtype {dtype}");
             return Err(Error::Kind { argument: "out", got: descriptor.to_string(), rule }.into());
         }
         // SAFETY: reading the flags of a live array.
@@ -236,9 +248,27 @@ fn copied<'py>(
     descriptor: &Bound<'py, PyArrayDescr>,
 ) -> PyResult<Bound<'py, PyUntypedArray>> {
     let copy = new_array(array.py(), kinds::native(descriptor)?, array.shape())?;
-    // SAFETY: two live arrays of one shape; NumPy converts the byte order.
-    let status = unsafe { PY_ARRAY_API.PyArray_CopyInto(array.py(), copy.as_array_ptr(), array.as_array_ptr()) };
-    if status < 0 { Err(PyErr::fetch(array.py())) } else { Ok(copy) }
+    copy_pieces(&copy, array)?;
+    Ok(copy)
+}
+
+/// Copies in pieces, and asks for Ctrl-C between them.
+fn copy_pieces<'py>(to: &Bound<'py, PyUntypedArray>, from: &Bound<'py, PyUntypedArray>) -> PyResult<()> {
+    if from.len() <= COPIED_AT_ONCE {
+        // SAFETY: two live arrays of one shape; NumPy converts the byte order.
+        let status = unsafe { PY_ARRAY_API.PyArray_CopyInto(from.py(), to.as_array_ptr(), from.as_array_ptr()) };
+        return if status < 0 { Err(PyErr::fetch(from.py())) } else { Ok(()) };
+    }
+    from.py().check_signals()?;
+    let axis = (0..from.ndim()).find(|&axis| from.shape()[axis] > 1).expect("it has several elements");
+    let half = from.shape()[axis] / 2;
+    for part in [PySlice::new(from.py(), 0, half as isize, 1), PySlice::new(from.py(), half as isize, isize::MAX, 1)] {
+        let mut index = vec![PySlice::full(from.py()); axis];
+        index.push(part);
+        let index = PyTuple::new(from.py(), index)?;
+        copy_pieces(to.get_item(&index)?.cast()?, from.get_item(&index)?.cast()?)?;
+    }
+    Ok(())
 }
 
 /// The addresses that an array's elements span.

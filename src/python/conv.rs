@@ -23,7 +23,7 @@ pub(super) fn conv<'py>(
     padding: &Bound<'py, PyAny>,
     dilation: &Bound<'py, PyAny>,
     groups: &Bound<'py, PyAny>,
-    padding_mode: &str,
+    padding_mode: &Bound<'py, PyAny>,
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let arrays = Arrays::new(n, input, weight, bias)?;
@@ -109,7 +109,7 @@ impl<'py> Arrays<'py> {
         let result_shape = self.input.without_neutral_axes(self.spatial, shape.output_shape());
         let mut inputs = vec![&self.input, &self.weight];
         inputs.extend(&self.bias);
-        let mut result = Output::new(out, &result_shape, &self.input, &inputs)?;
+        let mut result = Output::new(out, &result_shape, &self.input.descriptor(), &inputs)?;
         let py = self.input.py();
         match self.input.dtype {
             DType::F32 => self.typed::<f32>(py, shape, &mut result),

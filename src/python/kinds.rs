@@ -103,6 +103,22 @@ macro_rules! float_element {
     };
 }
 
+/// The integers.
+macro_rules! number_element {
+    ($input:expr, $element:ident => $body:expr) => {
+        crate::python::kinds::element!($input, $element => $body,
+            I8 i8, I16 i16, I32 i32, I64 i64, U8 u8, U16 u16, U32 u32, U64 u64)
+    };
+}
+
+/// The integers and bool.
+macro_rules! integer_element {
+    ($input:expr, $element:ident => $body:expr) => {
+        crate::python::kinds::element!($input, $element => $body,
+            I8 i8, I16 i16, I32 i32, I64 i64, U8 u8, U16 u16, U32 u32, U64 u64, Bool crate::array::Bool)
+    };
+}
+
 /// Every dtype, as an element of its size: for operators that only move elements and write zeros.
 macro_rules! stored_element {
     ($input:expr, $element:ident => $body:expr) => {
@@ -112,4 +128,4 @@ macro_rules! stored_element {
     };
 }
 
-pub(super) use {any_element, element, float_element, ordered_element, stored_element};
+pub(super) use {any_element, element, float_element, integer_element, number_element, ordered_element, stored_element};

@@ -109,7 +109,7 @@ impl Layer {
         output_padding: &Bound<'_, PyAny>,
         dilation: &Bound<'_, PyAny>,
         groups: &Bound<'_, PyAny>,
-        padding_mode: &str,
+        padding_mode: &Bound<'_, PyAny>,
         activation: Option<(String, Vec<f64>)>,
         algorithm: &str,
     ) -> PyResult<Self> {
@@ -119,7 +119,7 @@ impl Layer {
             "winograd" => Choice::Winograd,
             _ => {
                 let rule = "it must be \"auto\", \"direct\" or \"winograd\"".to_string();
-                return Err(Error::Choice { argument: "algorithm", got: format!("{algorithm:?}"), rule }.into());
+                return Err(Error::Value { argument: "algorithm", got: format!("{algorithm:?}"), rule }.into());
             }
         };
         let weight = Input::new("weight", weight)?;
@@ -177,7 +177,7 @@ impl Layer {
         }
         let mut inputs = vec![&input];
         inputs.extend(&residual);
-        let mut result = Output::new(out, &result_shape, &input, &inputs)?;
+        let mut result = Output::new(out, &result_shape, &input.descriptor(), &inputs)?;
         let call = Call { spatial: self.spatial, input: &input, residual: residual.as_ref() };
         self.typed.run(&call, &shape, &mut result)?;
         Ok(result.into_any())
@@ -233,7 +233,7 @@ fn named(name: &str, values: Vec<f64>, channels: usize) -> Result<Activation, Er
             return Ok(());
         }
         let got = format!("{name:?} with {} numbers", values.len());
-        Err(Error::Shape { argument: "activation", got, rule: rule.to_string() })
+        Err(Error::Value { argument: "activation", got, rule: rule.to_string() })
     };
     let plain = |activation| expects(&[0], "it takes no numbers").map(|()| activation);
     match name {
@@ -256,7 +256,7 @@ fn named(name: &str, values: Vec<f64>, channels: usize) -> Result<Activation, Er
             expects(&[2], "it takes the least and the largest value")?;
             Ok(Activation::Clamp { min: values[0], max: values[1] })
         }
-        other => Err(Error::Shape {
+        other => Err(Error::Value {
             argument: "activation",
             got: format!("{other:?}"),
             rule: "it must be one of relu, relu6, leaky_relu, prelu, silu, hardswish, sigmoid, tanh, gelu, clamp".to_string(),

@@ -42,8 +42,8 @@ mod _convrs {
 /// Set the number of threads that later calls may use.
 #[pyfunction]
 #[pyo3(signature = (num_threads, /))]
-fn set_num_threads(num_threads: i64) -> PyResult<()> {
-    Ok(crate::parallel::set_num_threads(num_threads)?)
+fn set_num_threads(num_threads: &Bound<'_, PyAny>) -> PyResult<()> {
+    Ok(crate::parallel::set_num_threads(arguments::integer("num_threads", num_threads)?)?)
 }
 
 /// The number of threads that calls may use.

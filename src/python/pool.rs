@@ -1,15 +1,18 @@
 //! The pools.
 
+use num_traits::{AsPrimitive, WrappingNeg};
+use numpy::PyArrayDescr;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use super::arguments::{exactly_per_axis, integer, is_empty_sequence, optional_per_axis, per_axis};
+use super::arguments::{exactly_per_axis, flag, integer, is_empty_sequence, number, optional_per_axis, per_axis};
 use super::arrays::{Input, Output, isa};
-use super::kinds::{any_element, float_element, ordered_element, stored_element};
-use crate::array::{DType, Element};
+use super::fractional::{Samples, sizes_from_ratio};
+use super::kinds::{any_element, float_element, integer_element, number_element, ordered_element, stored_element};
+use crate::array::{DType, Element, RANK};
 use crate::error::Error;
-use crate::pool::{Average, Extreme, Max, Power, Reduction, run, run_with_indices, unpool};
+use crate::pool::{Average, Extreme, Max, Power, Reduction, run, run_converted, run_with_indices, unpool};
 use crate::shape::{PoolParams, PoolShape};
 
 /// Maximum over windows; see `convrs.max_pool2d`.
@@ -23,8 +26,8 @@ pub(super) fn max_pool<'py>(
     stride: &Bound<'py, PyAny>,
     padding: &Bound<'py, PyAny>,
     dilation: &Bound<'py, PyAny>,
-    ceil_mode: bool,
-    return_indices: bool,
+    ceil_mode: &Bound<'py, PyAny>,
+    return_indices: &Bound<'py, PyAny>,
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let pool = Pool::new(n, input)?;
@@ -44,8 +47,8 @@ pub(super) fn avg_pool<'py>(
     kernel_size: &Bound<'py, PyAny>,
     stride: &Bound<'py, PyAny>,
     padding: &Bound<'py, PyAny>,
-    ceil_mode: bool,
-    count_include_pad: bool,
+    ceil_mode: &Bound<'py, PyAny>,
+    count_include_pad: &Bound<'py, PyAny>,
     divisor_override: Option<&Bound<'py, PyAny>>,
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
@@ -56,9 +59,10 @@ pub(super) fn avg_pool<'py>(
     let divisor = divisor_override.map(|value| integer("divisor_override", value)).transpose()?;
     if divisor == Some(0) {
         let rule = "a sum is divided by it, so it must not be 0; the nearest legal value is 1".to_string();
-        return Err(Error::Shape { argument: "divisor_override", got: "0".to_string(), rule }.into());
+        return Err(Error::Value { argument: "divisor_override", got: "0".to_string(), rule }.into());
     }
-    pool.average(&PoolShape::sliding(pool.input.five(n), &params)?, Average { count_include_pad, divisor }, out)
+    let average = Average { count_include_pad: flag("count_include_pad", count_include_pad)?, divisor };
+    pool.average(&PoolShape::sliding(pool.input.five(n), &params)?, average, out)
 }
 
 /// Power mean over windows; see `convrs.lp_pool2d`.
@@ -67,36 +71,28 @@ pub(super) fn avg_pool<'py>(
 pub(super) fn lp_pool<'py>(
     n: usize,
     input: &Bound<'py, PyAny>,
-    norm_type: f64,
+    norm_type: &Bound<'py, PyAny>,
     kernel_size: &Bound<'py, PyAny>,
     stride: &Bound<'py, PyAny>,
-    ceil_mode: bool,
+    ceil_mode: &Bound<'py, PyAny>,
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    if norm_type == 0.0 {
-        return Err(Error::Shape { argument: "norm_type", got: "0".to_string(), rule: "it must not be 0".to_string() }.into());
+    let norm = number("norm_type", norm_type)?;
+    if norm == 0.0 {
+        let rule = "the root 1 / norm_type is taken, so it must not be 0; the nearest whole numbers are -1 and 1".to_string();
+        return Err(Error::Value { argument: "norm_type", got: "0".to_string(), rule }.into());
     }
     exactly_per_axis("kernel_size", kernel_size, n, 1)?;
-    let params =
-        PoolParams { kernel_within_input: n == 3 && norm_type.is_finite(), ..sliding(n, kernel_size, stride, ceil_mode)? };
+    let params = PoolParams { kernel_within_input: n == 3 && norm.is_finite(), ..sliding(n, kernel_size, stride, ceil_mode)? };
     let pool = Pool::new(n, input)?;
     let shape = PoolShape::sliding(pool.input.five(n), &params)?;
+    let power = Power { norm, taps: params.kernel.iter().product() };
     if pool.input.dtype.is_integer() {
-        // As torch: the extremes keep the dtype, powers are float32. Bool, which has no sign, goes with the powers.
-        let signed = pool.input.dtype != DType::Bool;
-        return if signed && norm_type == f64::INFINITY {
-            Pool::new(n, &input.call_method0("__abs__")?)?.max(&shape, false, out)
-        } else if signed && norm_type == f64::NEG_INFINITY {
-            let least = Pool::new(n, &input.call_method0("__abs__")?.call_method0("__neg__")?)?.max(&shape, false, out)?;
-            input.py().import("numpy")?.call_method1("negative", (&least, &least))
-        } else {
-            lp_pool(n, &input.call_method1("astype", ("float32",))?, norm_type, kernel_size, stride, ceil_mode, out)
-        };
+        return pool.norm_of_integers(&shape, power, out);
     }
-    if norm_type.is_infinite() {
-        return float_element!(pool.input, E => pool.reduce::<E, _>(&shape, Extreme { sign: norm_type.signum() }, out));
+    if norm.is_infinite() {
+        return float_element!(pool.input, E => pool.reduce::<E, _>(&shape, Extreme { sign: norm.signum() }, out));
     }
-    let power = Power { norm: norm_type, taps: params.kernel.iter().product() };
     float_element!(pool.input, E => pool.reduce::<E, _>(&shape, power, out))
 }
 
@@ -122,7 +118,7 @@ pub(super) fn adaptive_max_pool<'py>(
     n: usize,
     input: &Bound<'py, PyAny>,
     output_size: &Bound<'py, PyAny>,
-    return_indices: bool,
+    return_indices: &Bound<'py, PyAny>,
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let pool = Pool::new(n, input)?;
@@ -140,7 +136,7 @@ pub(super) fn fractional_max_pool<'py>(
     kernel_size: &Bound<'py, PyAny>,
     output_size: Option<&Bound<'py, PyAny>>,
     output_ratio: Option<&Bound<'py, PyAny>>,
-    return_indices: bool,
+    return_indices: &Bound<'py, PyAny>,
     random_samples: &Bound<'py, PyAny>,
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
@@ -149,11 +145,11 @@ pub(super) fn fractional_max_pool<'py>(
     let five = pool.input.five(n);
     let output = match (output_size, output_ratio) {
         (Some(size), _) => exactly_per_axis("output_size", size, n, 1)?,
-        (None, Some(ratio)) => super::fractional::sizes_from_ratio(ratio, n, &five)?,
+        (None, Some(ratio)) => sizes_from_ratio(ratio, n, &five)?,
         (None, None) => return Err(PyValueError::new_err("give output_size or output_ratio")),
     };
-    let (samples, round) = super::fractional::samples(n, random_samples, &pool.input, &five)?;
-    pool.max(&PoolShape::fractional(five, n, kernel, output, samples, round)?, return_indices, out)
+    let samples = Samples::new(n, random_samples, &pool.input, &five)?;
+    pool.max(&PoolShape::fractional(five, n, kernel, output, &*samples.of_plane, samples.round)?, return_indices, out)
 }
 
 /// The inverse of a max pool; see `convrs.max_unpool2d`.
@@ -187,12 +183,12 @@ pub(super) fn max_unpool<'py>(
         PoolParams { spatial: n, kernel, stride, padding, dilation: [1; 3], ceil_mode: false, kernel_within_input: false };
     let wanted = output_size.map(|size| super::unpooled::wanted(size, n)).transpose()?;
     let five = pool.input.five(n);
-    PoolShape::not_empty(five, false)?;
+    PoolShape::not_empty(five, n, false)?;
     let spatial = params.unpooled([five[2], five[3], five[4]], wanted)?;
     let mut result = Output::new(
         out,
         &pool.result_shape([five[0], five[1], spatial[0], spatial[1], spatial[2]]),
-        &pool.input,
+        &pool.input.descriptor(),
         &[&pool.input, &indices],
     )?;
     let py = input.py();
@@ -205,9 +201,15 @@ pub(super) fn max_unpool<'py>(
 }
 
 /// The parameters that all sliding pools share.
-fn sliding(n: usize, kernel_size: &Bound<'_, PyAny>, stride: &Bound<'_, PyAny>, ceil_mode: bool) -> PyResult<PoolParams> {
+fn sliding(
+    n: usize,
+    kernel_size: &Bound<'_, PyAny>,
+    stride: &Bound<'_, PyAny>,
+    ceil_mode: &Bound<'_, PyAny>,
+) -> PyResult<PoolParams> {
     let kernel = per_axis("kernel_size", kernel_size, n, 1)?;
     let stride = if stride.is_none() || is_empty_sequence(stride) { kernel } else { per_axis("stride", stride, n, 1)? };
+    let ceil_mode = flag("ceil_mode", ceil_mode)?;
     Ok(PoolParams { spatial: n, kernel, stride, padding: [0; 3], dilation: [1; 3], ceil_mode, kernel_within_input: false })
 }
 
@@ -235,14 +237,20 @@ impl<'py> Pool<'py> {
         any_element!(self.input, E => self.reduce::<E, _>(shape, average, out))
     }
 
-    fn max(&self, shape: &PoolShape, return_indices: bool, out: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+    fn max(
+        &self,
+        shape: &PoolShape,
+        return_indices: &Bound<'py, PyAny>,
+        out: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let return_indices = flag("return_indices", return_indices)?;
         ordered_element!(self.input, E => {
             if !return_indices {
                 return self.reduce::<E, _>(shape, Max, out);
             }
             let py = self.input.py();
             let sizes = self.result_shape(shape.output_shape());
-            let mut result = Output::new(out, &sizes, &self.input, &[&self.input])?;
+            let mut result = Output::new(out, &sizes, &self.input.descriptor(), &[&self.input])?;
             let mut winners = Output::indices(py, &sizes)?;
             let input = self.input.view::<E>(self.spatial);
             let (mut output, mut indices) = (result.view::<E>(self.spatial), winners.view::<i64>(self.spatial));
@@ -258,10 +266,59 @@ impl<'py> Pool<'py> {
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let sizes = self.result_shape(shape.output_shape());
-        let mut result = Output::new(out, &sizes, &self.input, &[&self.input])?;
+        let mut result = Output::new(out, &sizes, &self.input.descriptor(), &[&self.input])?;
         let input = self.input.view::<E>(self.spatial);
         let mut output = result.view::<E>(self.spatial);
         self.input.py().detach(|| run(isa(), shape, reduction, &input, &mut output))?;
         Ok(result.into_any())
     }
+
+    /// As torch: the extremes keep the dtype, powers are float32. Bool, which has no sign, goes with the powers.
+    fn norm_of_integers(&self, shape: &PoolShape, power: Power, out: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        let (py, sign) = (self.input.py(), power.norm.signum());
+        if power.norm.is_finite() || self.input.dtype == DType::Bool {
+            let float32 = numpy::dtype::<f32>(py);
+            return integer_element!(self.input, E => {
+                let convert = |element: E| -> f32 { element.to_sum().as_() };
+                if power.norm.is_finite() {
+                    self.reduce_converted(shape, power, convert, &float32, out)
+                } else {
+                    self.reduce_converted(shape, Extreme { sign }, convert, &float32, out)
+                }
+            });
+        }
+        let dtype = self.input.descriptor();
+        if sign > 0.0 {
+            return number_element!(self.input, E => self.reduce_converted(shape, Max, magnitude::<E>, &dtype, out));
+        }
+        let largest = number_element!(self.input, E => {
+            self.reduce_converted(shape, Max, |element: E| magnitude(element).wrapping_neg(), &dtype, out)?
+        });
+        py.import("numpy")?.call_method1("negative", (&largest, &largest))
+    }
+
+    /// Reduces what `convert` makes of each element, without an array of it.
+    fn reduce_converted<E: Element, T: Element, R: Reduction<T>>(
+        &self,
+        shape: &PoolShape,
+        reduction: R,
+        convert: impl Fn(E) -> T + Sync,
+        dtype: &Bound<'py, PyArrayDescr>,
+        out: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let mut result = Output::new(out, &self.result_shape(shape.output_shape()), dtype, &[&self.input])?;
+        let input = self.input.view::<E>(self.spatial);
+        let mut output = result.view::<T>(self.spatial);
+        let fill = |place: [usize; RANK], step: usize, run: &mut [T]| {
+            let elements = input.run(place, (run.len() - 1) * step + 1);
+            run.iter_mut().enumerate().for_each(|(index, value)| *value = convert(elements.at(index * step)));
+        };
+        self.input.py().detach(|| run_converted(isa(), shape, reduction, &fill, &mut output))?;
+        Ok(result.into_any())
+    }
+}
+
+/// |element|; the least integer wraps around to itself.
+fn magnitude<E: Element + PartialOrd + WrappingNeg>(element: E) -> E {
+    if element < E::default() { element.wrapping_neg() } else { element }
 }

@@ -25,7 +25,7 @@ pub(super) fn unfold<'py>(
     let [batch, channels, _, height, width] = input.five(2);
     let shape = UnfoldShape::new(batch, channels, [height, width], &params)?;
     let sizes = [batch, shape.columns(), shape.block_count()];
-    let mut result = Output::new(out, &sizes[usize::from(input.rank() == 3)..], &input, &[&input])?;
+    let mut result = Output::new(out, &sizes[usize::from(input.rank() == 3)..], &input.descriptor(), &[&input])?;
     stored_element!(input, E => {
         let source = input.view::<E>(2);
         let mut output = result.view::<E>(1);
@@ -56,7 +56,7 @@ pub(super) fn fold<'py>(
     let [batch, columns, _, _, blocks] = input.five(1);
     let shape = UnfoldShape::folded(batch, columns, blocks, [height, width], &params)?;
     let sizes = [batch, shape.channels, shape.image[0], shape.image[1]];
-    let mut result = Output::new(out, &sizes[usize::from(input.rank() == 2)..], &input, &[&input])?;
+    let mut result = Output::new(out, &sizes[usize::from(input.rank() == 2)..], &input.descriptor(), &[&input])?;
     any_element!(input, E => {
         let source = input.view::<E>(1);
         let mut output = result.view::<E>(2);

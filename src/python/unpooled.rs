@@ -2,15 +2,12 @@
 
 use pyo3::prelude::*;
 
-use super::arguments::{integer, wrong_kind};
+use super::arguments::{integer, sequence, wrong_kind};
 use crate::error::Error;
 
 /// Sizes of the spatial axes; a sequence may carry batch and channels in front, which torch ignores.
 pub(super) fn wanted(value: &Bound<'_, PyAny>, spatial: usize) -> PyResult<[i64; 3]> {
-    let items: Vec<Bound<'_, PyAny>> = value
-        .try_iter()
-        .map_err(|_| wrong_kind("output_size", value, "a sequence of whole numbers"))?
-        .collect::<PyResult<_>>()?;
+    let items = sequence(value).ok_or_else(|| wrong_kind("output_size", value, "a list or tuple of whole numbers"))?;
     if items.len() != spatial && items.len() != spatial + 2 {
         let rule =
             format!("it must have one number for each of the {spatial} spatial axes, or batch and channels in front of them");

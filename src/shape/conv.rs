@@ -70,12 +70,12 @@ impl ConvShape {
         let groups = checked_groups(params.groups)?;
         let stride = at_least("stride", &params.stride, 1)?;
         let dilation = at_least("dilation", &params.dilation, 1)?;
-        let kernel = checked_kernel(weight)?;
+        let kernel = checked_kernel(weight, params.spatial)?;
         let [batch, channels, ..] = input;
         if !weight[0].is_multiple_of(groups) || weight[0] < groups {
             return Err(Error::Shape {
                 argument: "weight",
-                got: format!("{:?}", &weight[..]),
+                got: super::shown_weight(weight, params.spatial),
                 rule: format!(
                     "its first size, the output channels, must be a positive multiple of groups = {groups}; the nearest is {}",
                     nearest_multiple(weight[0], groups)
@@ -96,7 +96,7 @@ impl ConvShape {
         }
         let spatial = [input[2], input[3], input[4]];
         if spatial.contains(&0) && batch > 0 {
-            return Err(empty_input(input));
+            return Err(empty_input(input, params.spatial));
         }
         let first = 3 - params.spatial;
         let mut before = [0; 3];
@@ -142,7 +142,7 @@ impl ConvShape {
         let dilation = at_least("dilation", &params.dilation, 1)?;
         let before = at_least("padding", &params.padding, 0)?;
         let extra = at_least("output_padding", &params.output_padding, 0)?;
-        let kernel = checked_kernel(weight)?;
+        let kernel = checked_kernel(weight, params.spatial)?;
         let [batch, channels, ..] = input;
         if channels != weight[0] {
             return Err(Error::Shape {
@@ -154,7 +154,7 @@ impl ConvShape {
         if !channels.is_multiple_of(groups) || channels < groups {
             return Err(Error::Shape {
                 argument: "weight",
-                got: format!("{:?}", &weight[..]),
+                got: super::shown_weight(weight, params.spatial),
                 rule: format!(
                     "its first size, the input channels, must be a positive multiple of groups = {groups}; the nearest is {}",
                     nearest_multiple(channels, groups)
@@ -170,7 +170,7 @@ impl ConvShape {
                 return Err(Error::TooLarge { argument: "output_padding", got: extra[axis] as i64, most: most as i64, because });
             }
             if spatial[axis] == 0 && batch > 0 {
-                return Err(empty_input(input));
+                return Err(empty_input(input, params.spatial));
             }
             let full = (spatial[axis] as i128 - 1) * stride[axis] as i128
                 + dilation[axis] as i128 * (kernel[axis] as i128 - 1)
@@ -195,7 +195,7 @@ impl ConvShape {
         if out_channels == 0 {
             return Err(Error::Shape {
                 argument: "weight",
-                got: format!("{:?}", &weight[..]),
+                got: super::shown_weight(weight, params.spatial),
                 rule: "its second size, the output channels of a group, must be at least 1".to_string(),
             });
         }
@@ -264,9 +264,9 @@ impl ConvShape {
     }
 }
 
-fn empty_input(input: [usize; RANK]) -> Error {
+fn empty_input(input: [usize; RANK], spatial: usize) -> Error {
     let rule = "every spatial size must be at least 1".to_string();
-    Error::Shape { argument: "input", got: format!("{input:?} (batch, channels, depth, height, width)"), rule }
+    Error::Shape { argument: "input", got: super::without_batch(input, spatial), rule }
 }
 
 fn checked_groups(groups: i64) -> Result<usize, Error> {
@@ -276,12 +276,12 @@ fn checked_groups(groups: i64) -> Result<usize, Error> {
     Ok(groups as usize)
 }
 
-fn checked_kernel(weight: [usize; RANK]) -> Result<[usize; 3], Error> {
+fn checked_kernel(weight: [usize; RANK], spatial: usize) -> Result<[usize; 3], Error> {
     let kernel = [weight[2], weight[3], weight[4]];
     if kernel.contains(&0) {
         return Err(Error::Shape {
             argument: "weight",
-            got: format!("{:?}", &weight[..]),
+            got: super::shown_weight(weight, spatial),
             rule: "every kernel size must be at least 1".to_string(),
         });
     }

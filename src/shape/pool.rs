@@ -42,10 +42,10 @@ impl PoolParams {
             );
             if wanted.is_some() && !(low < size && size < high) {
                 let rule = format!("{formula}, and it must lie between {low} and {high}, both excluded");
-                return Err(Error::Shape { argument: "output_size", got: size.to_string(), rule });
+                return Err(Error::Value { argument: "output_size", got: size.to_string(), rule });
             }
             if size < 0 {
-                return Err(Error::Shape {
+                return Err(Error::Value {
                     argument: "output_size",
                     got: size.to_string(),
                     rule: format!("{formula}; it must be at least 0"),
@@ -57,34 +57,37 @@ impl PoolParams {
     }
 }
 
+/// The samples (depth, height, width), each in [0, 1), of a plane counted over batch and channels.
+pub type Samples<'a> = &'a (dyn Fn(usize) -> [f64; 3] + Sync);
+
 /// A pool whose sizes are known to be right.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[allow(missing_docs)]
-pub struct PoolShape {
+pub struct PoolShape<'a> {
     pub batch: usize,
     pub channels: usize,
     pub input: [usize; 3],
     pub output: [usize; 3],
     windows: [Windows; 3],
-    /// For fractional pools, the samples of every plane: windows differ from plane to plane.
-    samples: Vec<[f64; 3]>,
+    /// Of fractional pools, whose windows differ from plane to plane.
+    samples: Option<Samples<'a>>,
 }
 
-impl PoolShape {
+impl<'a> PoolShape<'a> {
     /// Checks a sliding pool over `input` (batch, channels, depth, height, width).
     pub fn sliding(input: [usize; RANK], params: &PoolParams) -> Result<Self, Error> {
-        Self::not_empty(input, false)?;
+        Self::not_empty(input, params.spatial, false)?;
         let first = 3 - params.spatial;
         let mut windows = [Windows::adaptive(1, 1); 3];
         for axis in first..3 {
             windows[axis] = sliding_axis(axis - first, input[2 + axis], axis, params)?;
         }
-        Self::new(input, windows, Vec::new())
+        Self::new(input, windows, None)
     }
 
     /// Checks an adaptive pool; an output size of `None` keeps the input's. `no_channels` allows an input without channels.
     pub fn adaptive(input: [usize; RANK], spatial: usize, output: [Option<i64>; 3], no_channels: bool) -> Result<Self, Error> {
-        Self::not_empty(input, no_channels)?;
+        Self::not_empty(input, spatial, no_channels)?;
         let mut windows = [Windows::adaptive(1, 1); 3];
         for axis in 3 - spatial..3 {
             let size = output[axis].unwrap_or(input[2 + axis] as i64);
@@ -93,20 +96,19 @@ impl PoolShape {
             }
             windows[axis] = Windows::adaptive(input[2 + axis], size as usize);
         }
-        Self::new(input, windows, Vec::new())
+        Self::new(input, windows, None)
     }
 
-    /// Checks a fractional pool. `samples` holds one number in [0, 1) for every plane and axis (depth, height, width),
-    /// `round` rounds to the precision in which the window starts are computed.
+    /// Checks a fractional pool; `round` rounds to the precision in which the window starts are computed.
     pub fn fractional(
         input: [usize; RANK],
         spatial: usize,
         kernel: [i64; 3],
         output: [i64; 3],
-        samples: Vec<[f64; 3]>,
+        samples: Samples<'a>,
         round: fn(f64) -> f64,
     ) -> Result<Self, Error> {
-        Self::not_empty(input, false)?;
+        Self::not_empty(input, spatial, false)?;
         let mut windows = [Windows::adaptive(1, 1); 3];
         for axis in 3 - spatial..3 {
             let size = input[2 + axis] as i64;
@@ -139,24 +141,20 @@ impl PoolShape {
                 round,
             };
         }
-        Self::new(input, windows, samples)
+        Self::new(input, windows, Some(samples))
     }
 
     /// Refuses what torch's pools refuse: an empty axis other than the batch.
-    pub fn not_empty(input: [usize; RANK], no_channels: bool) -> Result<(), Error> {
+    pub fn not_empty(input: [usize; RANK], spatial: usize, no_channels: bool) -> Result<(), Error> {
         let first = if no_channels { 2 } else { 1 };
         if input[first..].contains(&0) {
             let rule = "every axis but the batch must have at least one element".to_string();
-            return Err(Error::Shape {
-                argument: "input",
-                got: format!("{input:?} (batch, channels, depth, height, width)"),
-                rule,
-            });
+            return Err(Error::Shape { argument: "input", got: super::without_batch(input, spatial), rule });
         }
         Ok(())
     }
 
-    fn new(input: [usize; RANK], windows: [Windows; 3], samples: Vec<[f64; 3]>) -> Result<Self, Error> {
+    fn new(input: [usize; RANK], windows: [Windows; 3], samples: Option<Samples<'a>>) -> Result<Self, Error> {
         let output = windows.map(|axis| axis.outputs());
         let [batch, channels, depth, height, width] = input;
         checked_product("the output", &[batch, channels, output[0], output[1], output[2]])?;
@@ -170,14 +168,14 @@ impl PoolShape {
 
     /// Whether windows differ from plane to plane.
     pub fn differs_by_plane(&self) -> bool {
-        !self.samples.is_empty()
+        self.samples.is_some()
     }
 
     /// The windows of one plane, counted over batch and channels.
     pub fn windows(&self, plane: usize) -> [Windows; 3] {
         let mut windows = self.windows;
-        if let Some(samples) = self.samples.get(plane) {
-            for (axis, &drawn) in windows.iter_mut().zip(samples) {
+        if let Some(samples) = self.samples {
+            for (axis, drawn) in windows.iter_mut().zip(samples(plane)) {
                 if let Windows::Fractional { sample, .. } = axis {
                     *sample = drawn;
                 }

@@ -30,7 +30,7 @@ pub struct UnfoldShape {
 impl UnfoldShape {
     /// Checks sliding blocks over images of that batch, channels and size.
     pub fn new(batch: usize, channels: usize, image: [usize; 2], params: &UnfoldParams) -> Result<Self, Error> {
-        super::PoolShape::not_empty([batch, channels, 1, image[0], image[1]], false)?;
+        super::PoolShape::not_empty([batch, channels, 1, image[0], image[1]], 2, false)?;
         let [kernel, dilation, padding, stride] = [
             ("kernel_size", params.kernel, 1),
             ("dilation", params.dilation, 1),

@@ -343,7 +343,8 @@ _PROBLEMS: dict[str, Callable[[int], st.SearchStrategy[Problem]]] = {
 
 # --- odd calls ---
 
-ODD_NUMBERS: list[Any] = [-1, 0, 1, 2, 3, 5, 8, 40, 2.0, 1.5, True, None, "2", (), []]
+ODD_NUMBERS: list[Any] = [-1, 0, 1, 2, 3, 5, 8, 40, 2.0, 1.5, True, None, "2", (), [], "", b"\1\2", range(1, 3)]
+ODD_NUMBERS += [{1, 2}, {1: 1, 2: 2}, {}, np.array([1, 2])]
 ODD_FLAGS: list[Any] = [True, False, 0, 1, None, "yes"]
 ODD: dict[str, list[Any]] = {
     "ceil_mode": ODD_FLAGS,

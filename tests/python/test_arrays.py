@@ -172,6 +172,20 @@ def test_out_is_refused(out: Any, kind: type[Exception], words: list[str]) -> No
     assert all(word in str(caught.value) for word in words), caught.value
 
 
+@pytest.mark.parametrize("dtype", [">f4", ">i2"])
+def test_out_must_not_overlap_an_input_that_is_copied(dtype: str) -> None:
+    signal = np.arange(16).astype(dtype).reshape(1, 1, 16)
+    with pytest.raises(ValueError, match="overlap input"):
+        convrs.max_pool1d(signal, 1, out=signal.view(dtype.replace(">", "<")))
+    assert (signal == np.arange(16)).all()
+
+
+def test_out_must_not_overlap_a_misaligned_input() -> None:
+    memory = np.zeros(100, np.int8)
+    with pytest.raises(ValueError, match="overlap input"):
+        convrs.max_pool1d(memory[1:65].view(np.float32)[None], 1, out=memory[4:68].view(np.float32)[None])
+
+
 def test_out_beside_the_input_in_one_memory_is_taken() -> None:
     beside = MEMORY[34:58].reshape(1, 2, 12)
     assert convrs.max_pool1d(INPUT, 1, out=beside) is beside

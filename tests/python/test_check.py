@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 import numpy as np
@@ -166,6 +167,31 @@ def test_tensors() -> None:
     check.assert_agrees(torch.nn.functional.conv1d(image, kernel), convrs.conv1d, X, W)
     halves = [tensor.bfloat16() for tensor in (image, kernel)]
     check.assert_agrees(torch.nn.functional.conv1d(*halves), "conv1d", *halves)
+
+
+@pytest.mark.parametrize(
+    ("op", "arguments", "parameters", "kind"),
+    [
+        ("max_pool1d", (2,), {"padding": 2}, ValueError),
+        ("max_pool1d", (2,), {"stride": 0}, ValueError),
+        ("max_pool1d", (2,), {"stride": 1.5}, TypeError),
+        ("conv1d", (W,), {"padding_mode": "wrap"}, ValueError),
+        ("avg_pool2d", (2,), {"divisor_override": 0}, ValueError),
+    ],
+)
+def test_illegal_calls_get_no_verdict(
+    op: str, arguments: tuple[Any, ...], parameters: Any, kind: type[Exception]
+) -> None:
+    with pytest.raises(kind, match=next(iter(parameters))):
+        check.compare(X, op, X, *arguments, **parameters)
+
+
+def test_the_bound_of_a_long_mean_is_quick() -> None:
+    samples = np.ones((1, 1, 2**20), np.float32)
+    begin = time.perf_counter()
+    bound = check.rounding_bound("adaptive_avg_pool1d", samples, 1)
+    assert time.perf_counter() - begin < 2
+    assert 2**20 * 2.0**-24 < bound.item() < 2**20 * 2.0**-23
 
 
 def test_an_unknown_operator() -> None:

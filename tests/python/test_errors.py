@@ -54,7 +54,8 @@ REFUSALS: dict[str, Refusal] = {
         ValueError,
         ["divisor_override", "0", "nearest legal value is 1"],
     ),
-    "norm 0": ("lp_pool2d", (X2, 0, 2), {}, ValueError, ["norm_type", "0"]),
+    "norm 0": ("lp_pool2d", (X2, 0, 2), {}, ValueError, ["norm_type is 0: ", "-1 and 1"]),
+    "endless norm": ("lp_pool2d", (X2, 10**400, 2), {}, ValueError, ["norm_type is 1000", "000...: ", "float64"]),
     "output_size -1": (
         "adaptive_avg_pool2d",
         (X2, -1),
@@ -85,6 +86,28 @@ REFUSALS: dict[str, Refusal] = {
     "rank": ("conv2d", (X1[0], W2), {}, ValueError, ["input", "[4, 8]", "4 axes", "3 without the batch"]),
     "channels": ("conv1d", (X1, np.ones((6, 3, 3), np.float32)), {}, ValueError, ["4", "3"]),
     "bias": ("conv1d", (X1, W1, np.ones(5, np.float32)), {}, ValueError, ["bias", "[5]", "6"]),
+    "no kernel": (
+        "conv2d",
+        (X2, W2[..., :0]),
+        {},
+        ValueError,
+        ["weight has shape or size [6, 4, 3, 0]", "kernel size"],
+    ),
+    "no weights": ("conv_transpose1d", (X1, W1[:4, :0]), {}, ValueError, ["weight has shape or size [4, 0, 3]"]),
+    "no height": (
+        "conv2d",
+        (X2[:, :, :0], W2),
+        {},
+        ValueError,
+        ["input", "[4, 0, 8] (channels, then the spatial axes)"],
+    ),
+    "no length": (
+        "max_pool1d",
+        (X1[..., :0], 2),
+        {},
+        ValueError,
+        ["input", "[4, 0] (channels, then the spatial axes)"],
+    ),
     "no channels": (
         "max_pool1d",
         (np.ones((1, 0, 8), np.float32), 2),
@@ -119,6 +142,39 @@ REFUSALS: dict[str, Refusal] = {
     # Kinds.
     "float stride": ("conv1d", (X1, W1), {"stride": 1.5}, TypeError, ["stride", "whole number", "1.5"]),
     "bool kernel": ("max_pool1d", (X1, True), {}, TypeError, ["kernel_size", "bool"]),
+    "bool padding": (
+        "conv1d",
+        (X1, W1),
+        {"padding": ((True, 0),)},
+        TypeError,
+        ["padding", "whole number", "bool: True"],
+    ),
+    "half a pair": ("conv1d", (X1, W1), {"padding": ((1,),)}, ValueError, ["padding", "((1,),)", "(before, after)"]),
+    "ceil_mode 1": (
+        "max_pool1d",
+        (X1, 2),
+        {"ceil_mode": 1},
+        TypeError,
+        ["ceil_mode must be True or False, got int: 1"],
+    ),
+    "padding counted": (
+        "avg_pool1d",
+        (X1, 2),
+        {"count_include_pad": "yes"},
+        TypeError,
+        ["count_include_pad", "str: yes"],
+    ),
+    "indices 1": (
+        "max_pool1d",
+        (X1, 2),
+        {"return_indices": 1},
+        TypeError,
+        ["return_indices", "True or False", "int: 1"],
+    ),
+    "mode 3": ("conv1d", (X1, W1), {"padding_mode": 3}, TypeError, ["padding_mode must be a text, got int: 3"]),
+    "norm None": ("lp_pool1d", (X1, None, 2), {}, TypeError, ["norm_type must be a number, got NoneType"]),
+    "long list": ("conv1d", (X1, W1), {"dilation": [[1] * 10**5]}, TypeError, ["dilation", "list: [1, 1,", "1, 1,..."]),
+    "a set": ("conv2d", (X2, W2), {"stride": {1, 2}}, TypeError, ["stride", "a list or tuple", "set: {1, 2}"]),
     "text": ("max_pool1d", (X1, "2"), {}, TypeError, ["kernel_size", "str"]),
     "mixed dtypes": (
         "conv1d",
@@ -145,10 +201,19 @@ REFUSALS: dict[str, Refusal] = {
     "masked": ("max_pool1d", (np.ma.masked_less([[1.0, 2, 3]], 2), 2), {}, TypeError, ["input", "masked", "filled"]),
     # Sizes beyond memory.
     "endless kernel": ("max_pool1d", (X1, 2**62), {}, ValueError, ["kernel_size"]),
-    "beyond 64 bits": ("conv1d", (X1, W1), {"stride": 2**70}, (ValueError, MemoryError), ["stride"]),
+    "beyond 64 bits": ("conv1d", (X1, W1), {"stride": 2**70}, ValueError, ["stride is 11805916", "2^63 - 1 = 92233"]),
+    "beyond all bits": ("conv1d", (X1, W1), {"stride": 10**5000}, ValueError, ["stride is too long to print", "2^63"]),
     "endless output": ("adaptive_avg_pool2d", (X2, 2**31), {}, MemoryError, ["output|allocate"]),
     "endless padding": ("conv1d", (X1, W1), {"padding": 2**60}, MemoryError, ["padded|output|memory"]),
 }
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_length(case: str) -> None:
+    name, arguments, parameters, kind, _ = REFUSALS[case]
+    with pytest.raises(kind) as caught:
+        getattr(convrs, name)(*arguments, **parameters)
+    assert len(str(caught.value)) < 400
 
 
 @pytest.mark.parametrize("case", REFUSALS)

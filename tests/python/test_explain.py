@@ -88,6 +88,25 @@ def test_a_mean_names_its_divisor() -> None:
     assert convrs.explain("avg_pool1d", SIGNAL, 3, padding=1, count_include_pad=False, index=(0, 0, 0)).divisor == 2
 
 
+@pytest.mark.parametrize("shape", [(1, 17), (1, 40), (3, 100), (70, 20), (130, 3), (1, 2049), (2, 5000)])
+@pytest.mark.parametrize("op", ["avg_pool2d", "lp_pool2d", "max_pool2d"])
+def test_wide_and_tall_windows(op: str, shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).standard_normal((1, 1, shape[0], shape[1] + 2)).astype(np.float32)
+    norm = (3,) if op == "lp_pool2d" else ()
+    explanation = convrs.explain(op, np.abs(image), *norm, shape, 1, index=(0, 0, 0, 1))
+    assert explanation.agrees
+    if op == "avg_pool2d":
+        assert len(explanation.columns) == shape[1]
+        assert "the same bits" in str(explanation)
+
+
+def test_no_taps_and_powers_of_negative_numbers_in_words() -> None:
+    none = convrs.explain("conv_transpose1d", np.ones((1, 1, 2)), np.ones((1, 1, 1)), stride=2, index=(0, 0, 1))
+    assert none.equation == "no products = 0"
+    powers = convrs.explain("lp_pool1d", np.array([[[-0.5, 2.0]]]), 2, 2, index=(0, 0, 0))
+    assert powers.equation.startswith("((-0.5)^2 + 2^2)")
+
+
 def test_negative_indices_count_from_the_end() -> None:
     last = convrs.explain("conv1d", SIGNAL, TAPS, index=(0, 0, -1))
     assert last.index == (0, 0, 13)

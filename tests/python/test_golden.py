@@ -82,6 +82,12 @@ GOLDEN: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], Any]] = {
         {"stride": 2, "padding": 1, "count_include_pad": False, "ceil_mode": True},
         [[[1.5, 3, 4.5]]],
     ),
+    "windows wider than half the input": (  # onnxruntime#16203
+        "avg_pool1d",
+        (np.array([[[2.0903, 4.6493, 1.6320, -3.2051, 4.6975, 4.7296, 3.3653, -1.5815, -2.3832]]]), 7, 3, 3, True),
+        {},
+        [[[5.1665 / 7, 17.9589 / 7, 5.6226 / 7, -0.5994 / 6]]],
+    ),
     "a window that would start in the padding is dropped": (
         "max_pool1d",
         (count(1, 1, 4), 2),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,6 +48,9 @@ def bool_inside(value: Any) -> bool:
 WE_REFUSE = {
     "several dtypes: torch takes them with an empty batch, and any bias of a transposed convolution": lambda call: (
         len({array.dtype for name, array in call.arrays.items() if array is not None and name != "indices"}) > 1
+    ),
+    "a set, dict, text, range or array of sizes: torch takes them in some functions": lambda call: any(
+        isinstance(value, set | dict | bytes | str | range | np.ndarray) for value in call.parameters.values()
     ),
     "an unpool's bools, floats and superfluous numbers, which torch does not look at": lambda call: (
         call.operator.family == "max_unpool"

@@ -49,6 +49,11 @@ def test_at_least_one(count: int) -> None:
     assert convrs.get_num_threads() == 2
 
 
+def test_not_more_than_a_number_of_64_bits() -> None:
+    with pytest.raises(ValueError, match="num_threads is 1180591620717411303424"):
+        convrs.set_num_threads(2**70)
+
+
 @pytest.mark.parametrize("count", [1.5, "2", None])
 def test_a_whole_number(count: object) -> None:
     with pytest.raises(TypeError):
@@ -181,15 +186,17 @@ FORKS = """
 import os, signal, sys, warnings
 import numpy as np, convrs
 warnings.simplefilter("ignore")
-image, weight = np.ones((4, 16, 64, 64), np.float32), np.ones((16, 16, 3, 3), np.float32)
+convrs.set_num_threads(2)
+image, weight = np.ones((2, 8, 24, 24), np.float32), np.ones((8, 8, 3, 3), np.float32)
 right = convrs.conv2d(image, weight).tobytes()
+tasks = "/proc/self/task"
 for number in range(1000):
     child = os.fork()
     if child == 0:
         signal.alarm(20)
-        same = number % 20 or convrs.conv2d(image, weight).tobytes() == right
-        small = convrs.max_pool1d(np.ones((1, 1, 4), np.float32), 2).sum() == 2
-        os._exit(0 if same and small else 1)
+        same = convrs.conv2d(image, weight).tobytes() == right
+        pooled = not os.path.isdir(tasks) or len(os.listdir(tasks)) == 2
+        os._exit(0 if same and pooled else 1)
     _, status = os.waitpid(child, 0)
     if status:
         sys.exit(f"child {number}: {status}")
@@ -199,6 +206,23 @@ print(convrs.conv2d(image, weight).tobytes() == right)
 
 def test_a_thousand_forks_after_use() -> None:
     assert printed(FORKS) == "True"
+
+
+NO_THREADS = """
+import resource
+import numpy as np, convrs
+convrs.set_num_threads(2)
+resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+{user}
+image, weight = np.ones((4, 16, 64, 64), np.float32), np.ones((16, 16, 3, 3), np.float32)
+print(convrs.conv2d(image, weight)[0, 0, 0, 0])
+"""
+
+
+def test_where_no_thread_may_start_the_caller_computes_alone() -> None:
+    # The limit does not bind root.
+    user = "import os; os.setuid(65534)" if os.getuid() == 0 else ""
+    assert printed(NO_THREADS.format(user=user)) == "144.0"
 
 
 # --- Ctrl-C ---
@@ -233,6 +257,14 @@ LONG_CALLS = {
     "max_pool2d with indices": (
         "x = np.ones((64, 64, 224, 224), 'f4')",
         "convrs.max_pool2d(x, 15, 1, return_indices=True)",
+    ),
+    "lp_pool2d of integers": (
+        "x = np.broadcast_to(np.ones((1, 1, 1, 1), 'i1'), (1, 8, 2**14, 2**13))",
+        "convrs.lp_pool2d(x, 1.5, 4)",
+    ),
+    "big-endian": (
+        "x = np.broadcast_to(np.ones((1, 1, 1, 1), '>f4'), (1, 32, 2**12, 2**12))",
+        "convrs.max_pool2d(x, 2)",
     ),
     "lp_pool2d": ("x = np.ones((64, 64, 224, 224), 'f4')", "convrs.lp_pool2d(x, 1.5, 3)"),
 }

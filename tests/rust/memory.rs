@@ -7,7 +7,7 @@ use std::thread;
 use convrs::array::{Activation, Complex64, Element, SCRATCH_BYTES, View, ViewMut, bf16};
 use convrs::conv::{Choice, Kind, Layer, Operands, run};
 use convrs::parallel::set_num_threads;
-use convrs::pool::{self, Average, Max};
+use convrs::pool::{self, Average, Max, Power};
 use convrs::shape::{ConvParams, ConvShape, Padding, PaddingMode, PoolParams, PoolShape, TransposedParams};
 use convrs::simd::{Isa, Lanes};
 
@@ -251,7 +251,7 @@ fn check_pool(input: [usize; 5], kernel: [i64; 3], stride: [i64; 3], padding: [i
             pool::run(isa, &shape, average, &input, &mut output).unwrap();
             pool::run_with_indices(isa, &shape, &input, &mut output, &mut indices).unwrap();
         });
-        assert!(bytes <= SCRATCH_BYTES as isize, "{bytes} bytes for {shape:?} on {isa:?}");
+        assert!(bytes <= SCRATCH_BYTES as isize, "{bytes} bytes for kernel {kernel:?} on {isa:?}");
     }
 }
 
@@ -263,4 +263,43 @@ fn pools() {
     check_pool([1, 1, 1, 1, 100_000], [1, 1, 3], ONE, [0, 0, 1], [1, 1, 40_000]);
     check_pool([1, 1, 1, 1 << 40, 3], [1, 2, 2], [1, 1 << 36, 1], NONE, [1, 1 << 35, 1]);
     check_pool([100_000, 1, 1, 1, 1], ONE, ONE, NONE, ONE);
+}
+
+#[test]
+fn fractional_pools_of_many_planes() {
+    set_num_threads(1).unwrap();
+    let (input, output) = ([1, 1 << 20, 1, 2, 2], [1, 1 << 20, 1, 1, 1]);
+    let one = [0.5f64];
+    // SAFETY: every index is the one element.
+    let view = unsafe { View::from_raw(one.as_ptr(), input, [0; 5]) };
+    let mut values = vec![0.0; 1 << 20];
+    let mut values = ViewMut::new(&mut values, output).unwrap();
+    let bytes = peak(|| {
+        let shape = PoolShape::fractional(input, 2, ONE, ONE, &|_| [0.5; 3], |value| value).unwrap();
+        pool::run(Isa::Portable, &shape, Max, &view, &mut values).unwrap();
+    });
+    assert!(bytes <= SCRATCH_BYTES as isize, "{bytes} bytes");
+}
+
+#[test]
+fn a_converted_input() {
+    set_num_threads(1).unwrap();
+    let input = [1, 1, 1, 1 << 12, 1 << 12];
+    let kernel = [1, 64, 64];
+    let params = PoolParams {
+        spatial: 3,
+        kernel,
+        stride: kernel,
+        padding: NONE,
+        dilation: ONE,
+        ceil_mode: false,
+        kernel_within_input: false,
+    };
+    let shape = PoolShape::sliding(input, &params).unwrap();
+    let mut values = vec![0f32; 1 << 12];
+    let mut values = ViewMut::new(&mut values, shape.output_shape()).unwrap();
+    let fill = |_: [usize; 5], _: usize, run: &mut [f32]| run.fill(3.0);
+    let power = Power { norm: 1.5, taps: 1 << 12 };
+    let bytes = peak(|| pool::run_converted(Isa::Portable, &shape, power, &fill, &mut values).unwrap());
+    assert!(bytes <= SCRATCH_BYTES as isize, "{bytes} bytes");
 }

@@ -16,6 +16,10 @@ fn cases() -> Vec<([usize; 5], Windows)> {
         ([4, 3, 1, 40, 67], Windows { kernel: [1, 3, 3], stride: [1, 2, 2], padding: [0, 1, 1], ..SLIDING }),
         ([4, 3, 3, 9, 33], Windows { kernel: [2, 4, 5], padding: [1, 2, 0], ceil: true, ..SLIDING }),
         ([4, 1, 1, 2, 2500], Windows { kernel: [1, 2, 2200], stride: [1, 1, 7], ..SLIDING }),
+        ([4, 9, 1, 7, 7], Windows { kernel: [1, 7, 7], ..SLIDING }),
+        ([4, 3, 2, 9, 70], Windows { kernel: [2, 9, 70], ..SLIDING }),
+        ([4, 2, 1, 3, 90], Windows { kernel: [1, 2, 40], stride: [1, 1, 2], ..SLIDING }),
+        ([4, 1, 1, 150, 5], Windows { kernel: [1, 130, 3], ..SLIDING }),
     ]
 }
 

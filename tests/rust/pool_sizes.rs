@@ -88,6 +88,9 @@ fn maxima_around_tiles<E: Tested<Exact: PartialOrd> + Ordered>() {
     }
     // Windows that all reach into the padding, with a stride that would put the next one beyond it.
     check_sliding_max::<E>([1, 1, 1, 4, 2], &windows(1, 2, 5, 1));
+    // A window whose taps lie before and after a long input.
+    let beyond = Windows { kernel: [1, 1, 2], padding: [0, 0, 1], dilation: [1, 1, 3001], ..SLIDING };
+    check_sliding_max::<E>([1, 1, 1, 1, 3000], &beyond);
     let far = Windows { kernel: [1, 1, 3], padding: [0, 0, 1], dilation: [1, 1, 1500], ..SLIDING };
     check_sliding_max::<E>([1, 1, 1, 1, 3100], &far);
     check_sliding_max::<E>([1, 1, 1, 3100, 2], &Windows { kernel: [1, 3, 1], dilation: [1, 1500, 1], ..SLIDING });

@@ -1,7 +1,7 @@
 //! Adaptive, fractional and power pools, unpooling, unfold and fold, against the oracle in every dtype.
 
 use convrs::array::{Element, Ordered};
-use convrs::pool::{Average, Extreme, Power, PowerSum, fold, unfold, unpool};
+use convrs::pool::{Average, Extreme, Power, PowerSum, fold, run_converted, unfold, unpool};
 use convrs::reference::{self, Array, Windows};
 use convrs::shape::{PoolShape, UnfoldParams, UnfoldShape};
 
@@ -70,12 +70,13 @@ macro_rules! fractional {
                     .map(|_| std::array::from_fn(|_| f64::from((random.below(1 << 24) as f32 / (1 << 24) as f32) as $type)))
                     .collect();
                 let spatial = if input[0] == 1 { 2 } else { 3 };
+                let samples = |plane: usize| planes[plane];
                 let shape = PoolShape::fractional(
                     [2, 3, input[0], input[1], input[2]],
                     spatial,
                     kernel,
                     outputs.map(|size: usize| size as i64),
-                    planes.clone(),
+                    &samples,
                     $round,
                 )
                 .unwrap();
@@ -95,7 +96,7 @@ fractional!(fractional_maxima_in_float64, f64, |value| value);
 #[test]
 fn fractional_sizes_are_refused() {
     let of = |kernel: [i64; 3], output: [i64; 3]| {
-        PoolShape::fractional([1, 1, 1, 5, 5], 2, kernel, output, vec![[0.5; 3]], |value| value)
+        PoolShape::fractional([1, 1, 1, 5, 5], 2, kernel, output, &|_| [0.5; 3], |value| value)
     };
     assert!(of([1, 3, 3], [1, 3, 3]).is_ok());
     for (kernel, output) in [([1, 6, 3], [1, 1, 1]), ([1, 3, 3], [1, 4, 3]), ([1, 0, 3], [1, 3, 3]), ([1, 3, 3], [1, 3, -1])] {
@@ -145,6 +146,28 @@ fn extreme_norms<E: Tested<Exact = f64> + Element<Sum: PowerSum>>() {
         for isa in instruction_sets() {
             let output = computed(isa, &sliding(input, &windows).unwrap(), Extreme { sign }, &array);
             assert_within(&format!("extreme {sign} on {isa:?}"), &output, &expected, |_| 0.0);
+        }
+    }
+}
+
+#[test]
+fn a_converted_input_is_its_copy() {
+    for (input, windows) in [
+        ([2, 3, 1, 9, 40], Windows { kernel: [1, 3, 20], stride: [1, 2, 3], padding: [0, 1, 5], ..SLIDING }),
+        ([2, 3, 1, 7, 7], Windows { kernel: [1, 7, 7], ..SLIDING }),
+        ([1, 1, 1, 2, 5000], Windows { kernel: [1, 2, 4500], stride: [1, 1, 90], ..SLIDING }),
+    ] {
+        let shape = sliding(input, &windows).unwrap();
+        let array = Random(28).array::<i8>(input, Draw::Rounded);
+        let fill = |place: [usize; 5], step: usize, run: &mut [f32]| {
+            let start = place.iter().zip(input).fold(0, |flat, (at, size)| flat * size + at);
+            run.iter_mut().zip(array.data[start..].iter().step_by(step)).for_each(|(to, &from)| *to = f32::from(from));
+        };
+        for isa in instruction_sets() {
+            let average = Average { count_include_pad: true, divisor: None };
+            let mut output = Array::filled(shape.output_shape(), 0f32);
+            run_converted(isa, &shape, average, &fill, &mut view_mut(&mut output)).unwrap();
+            assert_eq!(output, computed(isa, &shape, average, &array.map(f32::from)), "{windows:?} on {isa:?}");
         }
     }
 }

@@ -177,9 +177,22 @@ def _maximum(form: Format, input: NDArray[Any], axes: Sequence[Axis]) -> Result:
 
 
 def _sum(input: NDArray[Any], axes: Sequence[Axis]) -> NDArray[Any]:
-    total = np.zeros((*input.shape[:2], *(axis.outputs for axis in axes)), input.dtype)
-    for tap in taps(axes, input.shape[2:]):
-        total += np.where(tap.inside, tap.of(input), 0)
+    """The sums over all windows, one axis after the other."""
+    total = input
+    for number, axis in enumerate(axes, 2):
+        total = np.moveaxis(_sums_of_rows(np.moveaxis(total, number, -1), axis), -1, number)
+    return total
+
+
+def _sums_of_rows(rows: NDArray[Any], axis: Axis) -> NDArray[Any]:
+    """The sums over all windows of the last axis: tap by tap, or where there are more taps than outputs by output."""
+    total = np.zeros((*rows.shape[:-1], axis.outputs), rows.dtype)
+    if len(axis.positions) > axis.outputs:
+        for output in range(axis.outputs):
+            total[..., output] = rows[..., axis.positions[axis.inside[:, output], output]].sum(axis=-1)
+    else:
+        for positions, inside in zip(axis.positions, axis.inside, strict=True):
+            total[..., inside] += rows[..., positions[inside]]
     return total
 
 

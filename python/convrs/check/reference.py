@@ -60,6 +60,7 @@ def reference_of(op: Operator, inputs: tuple[Any, ...], params: Mapping[str, Any
     for key in ("weight", "bias"):
         if formats.get(key, form) is not form:
             raise TypeError(f"{key} has dtype {formats[key].name}, but input has dtype {form.name}")
+    _refuse_as_the_operator(name, given, parameters)
     with np.errstate(all="ignore"):
         return _computed(name, form, arrays, parameters), bool(parameters.get("return_indices", False))
 
@@ -126,6 +127,13 @@ def rounding_bound(op: Operator, *inputs: Any, **params: Any) -> NDArray[np.floa
     """
     result, _ = reference_of(op, inputs, params)
     return np.where(result.loose, np.inf, result.bound)
+
+
+def _refuse_as_the_operator(name: str, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
+    """Raises what the operator raises; of its result nothing is used."""
+    numbers = {key: array if array is None else backends.to_numpy(key, array) for key, array in arrays.items()}
+    with np.errstate(all="ignore"):
+        getattr(functional, name)(**numbers, **{**parameters, "out": None})
 
 
 def _computed(name: str, form: Format, arrays: dict[str, Any], parameters: Mapping[str, Any]) -> Result:

@@ -16,7 +16,7 @@ from .maxima import larger
 from .model import Axis, Explanation, Tap
 from .picture import drawn
 from .text import listed, shown
-from .windows import columns, joined, reduced
+from .windows import RUN, across, columns, in_runs, joined
 
 
 def avg_pool(call: Call) -> Explanation:
@@ -49,8 +49,7 @@ def lp_pool(call: Call) -> Explanation:
         return _extreme(call, axes, -1 if norm < 0 else 1)
     # Integers are powered as float32.
     arithmetic = call.arithmetic if call.arithmetic.real else Arithmetic("float32")
-    parts, total = _summed(call, axes, lambda value: power(cast(value, arithmetic.accumulator), norm), arithmetic)
-    taps = [tap for part in parts for tap in part]
+    taps, sums, total = _summed(call, axes, lambda value: power(cast(value, arithmetic.accumulator), norm), arithmetic)
     count, full = sum(not tap.padded for tap in taps), math.prod(kernel)
     scaled = divided(total, max(count, 1), arithmetic.accumulator) * cast(full, arithmetic.accumulator)
     result = arithmetic.narrow(power(scaled, 1 / norm))
@@ -59,15 +58,15 @@ def lp_pool(call: Call) -> Explanation:
         f"/ {count} taps inside the input * {full} elements of a full window = {shown(scaled)}",
         f"to the power of 1 / {norm:g} = {shown(result)}",
     ]
-    terms = [f"{shown(tap.value)}^{norm:g}" for tap in taps if not tap.padded]
-    powers = listed(terms, " + ")
+    values = [shown(tap.value) for tap in taps if not tap.padded]
+    powers = listed([f"({value})^{norm:g}" if value[0] == "-" else f"{value}^{norm:g}" for value in values], " + ")
     powers = powers if count == full else f"({powers}) / {count} * {full}"
     return call.explanation(
         axes=axes,
         taps=taps,
         planes=drawn(call, axes, call.channel, mode=None),
         accumulator=arithmetic.accumulator,
-        columns=_sums(parts),
+        columns=sums,
         divisor=count,
         result=result,
         equation=f"({powers})^(1/{norm:g}) = {shown(result)}",
@@ -91,38 +90,37 @@ def _product(factors: Sequence[int], meaning: str) -> tuple[int, str]:
 
 def _summed(
     call: Call, axes: Sequence[Axis], lift: Callable[[Any], Any], arithmetic: Arithmetic
-) -> tuple[list[list[Tap]], Any]:
-    """The taps column by column with the column's sum so far, and the sum of all."""
-    parts = []
+) -> tuple[list[Tap], list[Any], Any]:
+    """The taps column by column, each with the sum of its run so far; the columns' sums; the sum of all."""
+
+    def add(a: Any, b: Any) -> Any:
+        return plus(a, b, arithmetic.total)
+
+    taps, sums = [], []
     for column in columns(call, axes):
-        running, part = None, []
+        running: Any = None
+        terms: list[Any] = []
         for tap in column:
             if tap.padded:
-                part.append(replace(tap, running=running, note="skipped"))
+                taps.append(replace(tap, running=running, note="skipped"))
                 continue
             lifted = lift(tap.value)
-            running = lifted if running is None else plus(running, lifted, arithmetic.total)
-            part.append(replace(tap, product=lifted, running=running))
-        parts.append(part)
-    total = reduced(_sums(parts), lambda a, b: plus(a, b, arithmetic.total))
-    return parts, cast(0, arithmetic.total) if total is None else total
-
-
-def _sums(parts: Sequence[Sequence[Tap]]) -> list[Any]:
-    """The column sums, of columns that have a tap inside the input."""
-    last = [[tap.running for tap in part if not tap.padded][-1:] for part in parts]
-    return [sums[0] for sums in last if sums]
+            running = lifted if len(terms) % RUN == 0 else add(running, lifted)
+            taps.append(replace(tap, product=lifted, running=running))
+            terms.append(lifted)
+        if terms:
+            sums.append(in_runs(terms, add))
+    total = across(sums, add)
+    return taps, sums, cast(0, arithmetic.total) if total is None else total
 
 
 def _mean(call: Call, axes: Sequence[Axis], divisor: int, meaning: str) -> Explanation:
     arithmetic = call.arithmetic
-    parts, total = _summed(call, axes, lambda value: cast(value, arithmetic.total), arithmetic)
+    taps, sums, total = _summed(call, axes, lambda value: cast(value, arithmetic.total), arithmetic)
     # From zero on, so that a sum of negative zeros is a positive one.
     total = plus(cast(0, arithmetic.total), total, arithmetic.total)
     quotient = divided(total, divisor, arithmetic.total)
     result = np.bool_(quotient != 0) if arithmetic.dtype == "bool" else arithmetic.narrow(quotient)
-    taps = [tap for part in parts for tap in part]
-    sums = _sums(parts)
     steps = []
     if len(axes) > 1 and len(sums) > 1:
         steps.append(f"the columns of the window: {listed([shown(value) for value in sums], ' + ')} = {shown(total)}")
@@ -134,7 +132,7 @@ def _mean(call: Call, axes: Sequence[Axis], divisor: int, meaning: str) -> Expla
     elif arithmetic.total != arithmetic.dtype:
         how = "rounded" if arithmetic.real else "cut"
         steps.append(f"{how} from {arithmetic.total} to {arithmetic.dtype}: {shown(result)}")
-    terms = listed([shown(tap.value) for tap in taps if not tap.padded], " + ")
+    terms = listed([shown(tap.value) for tap in taps if not tap.padded], " + ") or "no taps"
     return call.explanation(
         axes=axes,
         taps=taps,

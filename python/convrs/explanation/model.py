@@ -68,7 +68,7 @@ class Tap:
     product: Any = None
     """What it adds: value * weight, or for power means the power; rounded."""
     running: Any = None
-    """The sum (of the column, for pools that sum) or the maximum so far."""
+    """The sum or the maximum so far; of pools that sum, the sum of the column, or of its latest 64 taps."""
     note: str = ""
     """What is special about this tap."""
 
@@ -120,7 +120,8 @@ class Explanation:
     planes: tuple[Plane, ...]
     """The window on the input, drawn for its first channel; empty where it is too large to draw."""
     columns: tuple[Any, ...]
-    """For pools that sum: the sums of the window's columns, which are added up in this order."""
+    """For pools that sum: the sums of the window's columns. Up to 16 are added up in this order; of more, each of 16
+    partial sums takes every sixteenth, then the partial sums are added up in order."""
     bias: Any
     """The bias, or None."""
     divisor: int | None

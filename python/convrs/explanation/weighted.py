@@ -115,7 +115,7 @@ def _weighted(
         planes=drawn(call, axes, channels.start, mode=mode, channels=len(channels)) if taps else (),
         bias=bias,
         result=result,
-        equation=f"{listed(terms, ' + ')} = {shown(result)}",
+        equation=f"{listed(terms, ' + ') or 'no products'} = {shown(result)}",
         steps=steps_taken,
         notes=notes,
     )

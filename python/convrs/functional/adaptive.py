@@ -46,6 +46,9 @@ def adaptive_avg_pool1d(
         ValueError: a value is out of range, or the input has no elements on a spatial axis.
         TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
 
+    Source:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool1d.html
+
     Example:
         >>> import numpy as np
         >>> signal = np.arange(5, dtype=np.float32).reshape(1, 1, 5)
@@ -85,6 +88,9 @@ def adaptive_avg_pool2d(
     Raises:
         ValueError: a value is out of range, or the input has no elements on a spatial axis.
         TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
+
+    Source:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html
 
     Example:
         >>> import numpy as np
@@ -127,6 +133,9 @@ def adaptive_avg_pool3d(
     Raises:
         ValueError: a value is out of range, or the input has no elements on a spatial axis.
         TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
+
+    Source:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool3d.html
 
     Example:
         >>> import numpy as np
@@ -202,6 +211,9 @@ def adaptive_max_pool1d(
         ValueError: a value is out of range, or the input has no elements on a spatial axis.
         TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
 
+    Source:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool1d.html
+
     Example:
         >>> import numpy as np
         >>> signal = np.arange(5, dtype=np.float32).reshape(1, 1, 5)
@@ -276,6 +288,9 @@ def adaptive_max_pool2d(
     Raises:
         ValueError: a value is out of range, or the input has no elements on a spatial axis.
         TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
+
+    Source:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool2d.html
 
     Example:
         >>> import numpy as np
@@ -353,6 +368,9 @@ def adaptive_max_pool3d(
     Raises:
         ValueError: a value is out of range, or the input has no elements on a spatial axis.
         TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
+
+    Source:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool3d.html
 
     Example:
         >>> import numpy as np

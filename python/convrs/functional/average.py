@@ -44,6 +44,9 @@ def avg_pool1d(
         ValueError: a value is out of range, or the window is larger than the padded input.
         TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
 
+    Source:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool1d.html
+
     Example:
         >>> import numpy as np
         >>> signal = np.array([[[1, 2, 3, 4, 5]]], np.float32)
@@ -101,6 +104,9 @@ def avg_pool2d(
     Raises:
         ValueError: a value is out of range, or the window is larger than the padded input.
         TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
+
+    Source:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html
 
     Example:
         >>> import numpy as np
@@ -164,6 +170,9 @@ def avg_pool3d(
         ValueError: a value is out of range, or the window is larger than the padded input.
         TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
 
+    Source:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool3d.html
+
     Example:
         >>> import numpy as np
         >>> volume = np.arange(8, dtype=np.float32).reshape(1, 1, 2, 2, 2)
@@ -220,6 +229,9 @@ def lp_pool1d(
         ValueError: norm_type is 0, a value is out of range, or the window is larger than the input.
         TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
 
+    Source:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.lp_pool1d.html
+
     Example:
         >>> import numpy as np
         >>> signal = np.array([[[3, 4, 6, 8]]], np.float32)
@@ -269,6 +281,9 @@ def lp_pool2d(
     Raises:
         ValueError: norm_type is 0, a value is out of range, or the window is larger than the input.
         TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
+
+    Source:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.lp_pool2d.html
 
     Example:
         >>> import numpy as np
@@ -320,6 +335,9 @@ def lp_pool3d(
     Raises:
         ValueError: norm_type is 0, a value is out of range, or the window is larger than the input.
         TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
+
+    Source:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.lp_pool3d.html
 
     Example:
         >>> import numpy as np

@@ -99,6 +99,9 @@ def max_pool1d(
         ValueError: a value is out of range, or the window is larger than the padded input.
         TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
 
+    Source:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d.html
+
     Example:
         >>> import numpy as np
         >>> signal = np.array([[[1, 5, 2, 4, 3]]], np.float32)
@@ -208,6 +211,9 @@ def max_pool2d(
         ValueError: a value is out of range, or the window is larger than the padded input.
         TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
 
+    Source:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html
+
     Example:
         >>> import numpy as np
         >>> image = np.arange(20, dtype=np.float32).reshape(1, 1, 4, 5)
@@ -316,6 +322,9 @@ def max_pool3d(
     Raises:
         ValueError: a value is out of range, or the window is larger than the padded input.
         TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
+
+    Source:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool3d.html
 
     Example:
         >>> import numpy as np

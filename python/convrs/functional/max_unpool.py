@@ -49,6 +49,9 @@ def max_unpool1d(
         ValueError: an index lies outside the plane, shapes differ, or a value is out of range.
         TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
 
+    Source:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool1d.html
+
     Example:
         >>> import numpy as np
         >>> from convrs import max_pool1d
@@ -101,6 +104,9 @@ def max_unpool2d(
     Raises:
         ValueError: an index lies outside the plane, shapes differ, or a value is out of range.
         TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
+
+    Source:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool2d.html
 
     Example:
         >>> import numpy as np
@@ -157,6 +163,9 @@ def max_unpool3d(
     Raises:
         ValueError: an index lies outside the plane, shapes differ, or a value is out of range.
         TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
+
+    Source:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool3d.html
 
     Example:
         >>> import numpy as np

@@ -38,6 +38,9 @@ def unfold(
         ValueError: a value is out of range, or the block is larger than the padded input.
         TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
 
+    Source:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.unfold.html
+
     Example:
         >>> import numpy as np
         >>> image = np.arange(9, dtype=np.float32).reshape(1, 1, 3, 3)
@@ -89,6 +92,9 @@ def fold(
     Raises:
         ValueError: a value is out of range, or the number of blocks is not the one of output_size.
         TypeError: a kind or dtype is wrong, or the arrays are not all NumPy's or all on one torch device.
+
+    Source:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.fold.html
 
     Example:
         >>> import numpy as np

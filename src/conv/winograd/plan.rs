@@ -41,7 +41,7 @@ pub struct WinogradPlan {
 pub(in crate::conv) fn refusal(params: &ConvParams, weight: [usize; RANK], size: usize) -> Option<Error> {
     let refused = |got: String, rule: &str| {
         let rule = format!("winograd needs {rule}; use \"auto\" or \"direct\"");
-        Some(Error::Choice { argument: "algorithm", got: format!("\"winograd\" with {got}"), rule })
+        Some(Error::Value { argument: "algorithm", got: format!("\"winograd\" with {got}"), rule })
     };
     if weight[3..] != [3, 3] {
         return refused(format!("a kernel of {} x {}", weight[3], weight[4]), "a kernel of 3 x 3 along height and width");

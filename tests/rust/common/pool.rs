@@ -12,7 +12,7 @@ use super::{Draw, Random, Tested, gamma, instruction_sets, view, view_mut};
 /// One window an element.
 pub const SLIDING: Windows = Windows { kernel: [1; 3], stride: [1; 3], padding: [0; 3], dilation: [1; 3], ceil: false };
 
-pub fn sliding(input: [usize; 5], windows: &Windows) -> Result<PoolShape, Error> {
+pub fn sliding(input: [usize; 5], windows: &Windows) -> Result<PoolShape<'static>, Error> {
     let params = PoolParams {
         spatial: 3,
         kernel: windows.kernel,

@@ -1,0 +1,83 @@
+//! How the elements of a window become one value.
+
+use crate::array::{Element, Plain, RANK, View, ViewMut};
+use crate::error::Error;
+use crate::shape::PoolShape;
+use crate::simd::Isa;
+
+use super::planes::Planes;
+use super::rows;
+
+/// How the elements of a window become one value.
+pub trait Reduction<E: Element>: Copy + Send + Sync {
+    /// What is reduced.
+    type Value: Plain;
+    /// The value of a window without elements.
+    fn empty(self) -> Self::Value;
+    /// An element as a value.
+    fn lift(self, element: E) -> Self::Value;
+    /// A run as values without a copy, if they are the same.
+    #[inline(always)]
+    fn lifted(self, _run: &[E]) -> Option<&[Self::Value]> {
+        None
+    }
+    /// `value` joined to what came before it.
+    fn combine(self, before: Self::Value, value: Self::Value) -> Self::Value;
+    /// The output; `divisor` counts the window's elements.
+    fn finish(self, value: Self::Value, divisor: i64) -> E;
+    /// Whether `divisor` counts padding elements.
+    #[inline(always)]
+    fn counts_padding(self) -> bool {
+        false
+    }
+}
+
+/// Fills a run with elements of an input that is converted on the way: those from an index on, along the width, a step apart.
+pub type Converted<'a, E> = &'a (dyn Fn([usize; RANK], usize, &mut [E]) + Sync);
+
+/// Where the elements of a pool come from.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a, E> {
+    Array(&'a View<'a, E>),
+    Converted(Converted<'a, E>),
+}
+
+/// Pools `input` into `output` as `shape` says.
+pub fn run<E: Element, R: Reduction<E>>(
+    isa: Isa,
+    shape: &PoolShape,
+    reduction: R,
+    input: &View<'_, E>,
+    output: &mut ViewMut<'_, E>,
+) -> Result<(), Error> {
+    assert_eq!(input.shape(), [shape.batch, shape.channels, shape.input[0], shape.input[1], shape.input[2]]);
+    run_from(isa, shape, reduction, Source::Array(input), output)
+}
+
+/// As [`run`], with an input that is converted on the way and never held as a whole.
+pub fn run_converted<E: Element, R: Reduction<E>>(
+    isa: Isa,
+    shape: &PoolShape,
+    reduction: R,
+    input: Converted<'_, E>,
+    output: &mut ViewMut<'_, E>,
+) -> Result<(), Error> {
+    run_from(isa, shape, reduction, Source::Converted(input), output)
+}
+
+fn run_from<E: Element, R: Reduction<E>>(
+    isa: Isa,
+    shape: &PoolShape,
+    reduction: R,
+    input: Source<'_, E>,
+    output: &mut ViewMut<'_, E>,
+) -> Result<(), Error> {
+    assert_eq!(output.shape(), shape.output_shape());
+    if shape.output_shape().contains(&0) {
+        return Ok(());
+    }
+    match Planes::new(shape, reduction, input) {
+        Some(planes) => planes.run(isa, output),
+        None => rows::run(isa, shape, reduction, input, output),
+    }
+}
