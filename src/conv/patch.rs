@@ -5,9 +5,11 @@
 use std::ops::Range;
 
 use super::pack::Chunk;
+use super::patch_axis::{PatchAxis, row_length};
+use super::stage::Stage;
 use crate::array::{Element, View};
 use crate::shape::{AxisPass, ConvShape, PaddingMode};
-use crate::simd::{Isa, Lanes, Operation, Simd, dispatch};
+use crate::simd::{Isa, Lanes, dispatch};
 
 /// A tile of the output of one pass.
 #[derive(Debug, Clone, Copy)]
@@ -18,68 +20,17 @@ pub(super) struct Tile {
     pub size: [usize; 3],
 }
 
-/// One axis of the box that a tile reads: as in the input, or without the gaps that no pixel reads, between taps (a large
-/// dilation) or between pixels (a stride larger than the kernel).
-#[derive(Debug, Clone, Copy)]
-pub(super) struct PatchAxis {
-    /// Elements along the axis.
-    pub length: usize,
-    /// Distance of neighbouring pixels.
-    pub pixel_step: usize,
-    /// Distance of neighbouring taps.
-    pub tap_step: usize,
-    /// `run` neighbours of the input are kept, `jump` apart.
-    run: usize,
-    jump: usize,
-}
-
-impl PatchAxis {
-    /// The axis of a tile of `outputs` pixels with `taps` taps.
-    pub fn new(pass: &AxisPass, outputs: usize, taps: usize) -> Self {
-        let length = pass.extent(outputs, taps);
-        let (pixels, reach) = (pass.extent(outputs, 1), pass.extent(1, taps));
-        let (pixel_step, tap_step) = (pass.input_step, pass.tap_step);
-        if outputs > 0 && taps > 1 && tap_step > pixels {
-            PatchAxis { length: taps.saturating_mul(pixels), pixel_step, tap_step: pixels, run: pixels, jump: tap_step }
-        } else if taps > 0 && outputs > 1 && pixel_step > reach {
-            PatchAxis { length: outputs.saturating_mul(reach), pixel_step: reach, tap_step, run: reach, jump: pixel_step }
-        } else {
-            PatchAxis { length, pixel_step, tap_step, run: length.max(1), jump: 1 }
-        }
-    }
-
-    /// The axis as it lies in the input.
-    pub fn natural(pass: &AxisPass, outputs: usize, taps: usize) -> Self {
-        let length = pass.extent(outputs, taps);
-        PatchAxis { length, pixel_step: pass.input_step, tap_step: pass.tap_step, run: length.max(1), jump: 1 }
-    }
-
-    /// Whether no gap is left out.
-    pub fn is_natural(&self) -> bool {
-        self.run >= self.length
-    }
-
-    /// Where an element lies in the input, counted from the first.
-    #[inline(always)]
-    pub fn source(&self, position: usize) -> usize {
-        if position < self.run {
-            return position;
-        }
-        position / self.run * self.jump + position % self.run
-    }
-}
-
 /// A box of input elements: where it starts and how far apart its elements are.
 #[derive(Clone, Copy)]
 pub(super) struct Patch<T> {
     pub pointer: *const T,
     channel: usize,
-    axes: [PatchAxis; 3],
+    pub axes: [PatchAxis; 3],
     /// Distance of neighbours along each axis.
-    strides: [usize; 3],
+    pub strides: [usize; 3],
     /// Columns congruent modulo this lie side by side, `phase` elements from the next residue (1 where not de-interleaved).
-    interleave: usize,
-    phase: usize,
+    pub interleave: usize,
+    pub phase: usize,
 }
 
 impl<T> Patch<T> {
@@ -164,12 +115,12 @@ pub(super) struct Request<'a> {
 }
 
 impl Request<'_> {
-    fn origin(&self, axis: usize) -> isize {
+    pub fn origin(&self, axis: usize) -> isize {
         let pass = &self.pass[axis];
         pass.input_start + (self.tile.start[axis] * pass.input_step + self.chunk.taps[axis].0 * pass.tap_step) as isize
     }
 
-    fn first_channel(&self) -> usize {
+    pub fn first_channel(&self) -> usize {
         self.group * self.shape.in_channels + self.chunk.channels.0
     }
 
@@ -283,7 +234,7 @@ impl Request<'_> {
     }
 
     /// Whether any pixel reads the elements at `position`: with dilation and stride some rows of the box may be read by none.
-    fn read_by_a_pixel(&self, axis: usize, position: usize) -> bool {
+    pub fn read_by_a_pixel(&self, axis: usize, position: usize) -> bool {
         let pass = &self.pass[axis];
         (pass.tap_step == 1 && pass.input_step <= self.chunk.tap_counts()[axis])
             || (0..self.chunk.tap_counts()[axis]).any(|tap| {
@@ -292,160 +243,4 @@ impl Request<'_> {
                     .is_some_and(|rest| rest % pass.input_step == 0 && rest / pass.input_step < self.tile.size[axis])
             })
     }
-}
-
-/// Copies the box of a request, row by row.
-struct Stage<'a, E: Element> {
-    request: &'a Request<'a>,
-    input: &'a View<'a, E>,
-    patch: &'a Patch<E::Accumulator>,
-    scratch: &'a mut [E::Accumulator],
-}
-
-impl<E: Element> Operation<E::Accumulator> for Stage<'_, E> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd<Scalar = E::Accumulator>>(self, simd: S) {
-        let Stage { request, input, patch, scratch } = self;
-        let shape = request.shape;
-        let [depth, height, _] = patch.axes.map(|axis| axis.length);
-        let row = patch.strides[1];
-        let origins: [isize; 3] = std::array::from_fn(|axis| request.origin(axis));
-        // A channel at a time: its rows lie side by side in the input.
-        for channel in 0..request.chunk.channel_count() {
-            for z in 0..depth {
-                let z_source = patch.axes[0].source(z);
-                let in_depth = shape.mode.source(origins[0] + z_source as isize, shape.input[0]);
-                for y in 0..height {
-                    let y_source = patch.axes[1].source(y);
-                    if !request.read_by_a_pixel(0, z_source) || !request.read_by_a_pixel(1, y_source) {
-                        continue;
-                    }
-                    let in_height = shape.mode.source(origins[1] + y_source as isize, shape.input[1]);
-                    let source = in_depth.zip(in_height);
-                    let start = (channel * depth + z) * height * row + y * row;
-                    let target = &mut scratch[start..start + row];
-                    match source {
-                        None => target.fill(E::Accumulator::default()),
-                        Some((z, y)) => {
-                            let at = input.offset([request.image, request.first_channel() + channel, z, y, 0]);
-                            // SAFETY: the index is inside the input.
-                            let line = unsafe { input.pointer().offset(at) };
-                            let line = Line { line, stride: input.strides()[4], size: shape.input[2], mode: shape.mode };
-                            line.stage(simd, origins[2], patch, target);
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// One row of the input.
-#[derive(Clone, Copy)]
-struct Line<E> {
-    line: *const E,
-    stride: isize,
-    size: usize,
-    mode: PaddingMode,
-}
-
-impl<E: Element> Line<E> {
-    /// The element seen at `position`, which may lie in the padding.
-    #[inline(always)]
-    fn at(&self, position: isize) -> E::Accumulator {
-        match self.mode.source(position, self.size) {
-            // SAFETY: `source` gives positions inside the row.
-            Some(source) => unsafe { *self.line.offset(source as isize * self.stride) }.widen(),
-            None => E::Accumulator::default(),
-        }
-    }
-
-    /// Copies the columns from `origin` on that the patch keeps.
-    #[inline(always)]
-    fn stage<S: Simd<Scalar = E::Accumulator>>(
-        &self,
-        simd: S,
-        origin: isize,
-        patch: &Patch<E::Accumulator>,
-        row: &mut [E::Accumulator],
-    ) {
-        let axis = &patch.axes[2];
-        if patch.interleave > 1 {
-            for residue in 0..patch.interleave {
-                let count = (axis.length - residue).div_ceil(patch.interleave);
-                let target = &mut row[residue * patch.phase..residue * patch.phase + count];
-                self.every(origin + residue as isize, patch.interleave, target);
-            }
-        } else if axis.run == 1 {
-            self.every(origin, axis.jump, &mut row[..axis.length]);
-        } else {
-            for first in (0..axis.length).step_by(axis.run) {
-                self.neighbours(simd, origin + axis.source(first) as isize, &mut row[first..first + axis.run]);
-            }
-        }
-    }
-
-    /// Columns inside the row, of `count` from `origin` on, `step` apart.
-    #[inline(always)]
-    fn inside(&self, origin: isize, step: usize, count: usize) -> (usize, usize) {
-        let up_to = |position: isize| (position.max(0) as usize).div_ceil(step).min(count);
-        let begin = up_to(-origin);
-        (begin, up_to(self.size as isize - origin).max(begin))
-    }
-
-    #[inline(always)]
-    fn neighbours<S: Simd<Scalar = E::Accumulator>>(&self, simd: S, origin: isize, row: &mut [E::Accumulator]) {
-        let (begin, end) = self.inside(origin, 1, row.len());
-        for column in (0..begin).chain(end..row.len()) {
-            row[column] = self.at(origin + column as isize);
-        }
-        if begin == end {
-            return;
-        }
-        if self.stride != 1 {
-            for column in begin..end {
-                row[column] = self.at(origin + column as isize);
-            }
-            return;
-        }
-        let count = end - begin;
-        // SAFETY: these columns are inside the row and adjacent; with `IN_PLACE` an element is its accumulator.
-        unsafe {
-            let from = self.line.offset(origin + begin as isize);
-            if !E::IN_PLACE {
-                E::widen_run(std::slice::from_raw_parts(from, count), &mut row[begin..end]);
-                return;
-            }
-            let (from, to) = (from.cast::<E::Accumulator>(), row[begin..end].as_mut_ptr());
-            let mut done = 0;
-            while done + S::LANES <= count {
-                simd.store(to.add(done), simd.load(from.add(done)));
-                done += S::LANES;
-            }
-            if done < count {
-                simd.store_some(to.add(done), simd.load_some(from.add(done), count - done), count - done);
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn every(&self, origin: isize, step: usize, row: &mut [E::Accumulator]) {
-        let (begin, end) = self.inside(origin, step, row.len());
-        for column in (0..begin).chain(end..row.len()) {
-            row[column] = self.at(origin + (column * step) as isize);
-        }
-        for column in begin..end {
-            // SAFETY: the column is inside the row.
-            row[column] = unsafe { *self.line.offset((origin + (column * step) as isize) * self.stride) }.widen();
-        }
-    }
-}
-
-/// Elements of one row of a patch whose pixels lie in vectors: for each residue of the stride, its columns and the overrun of
-/// the last vector.
-pub(super) fn row_length(axis: &AxisPass, outputs: usize, taps: usize, lanes: usize) -> usize {
-    let phase = axis.extent(outputs, taps).div_ceil(axis.input_step).saturating_add(lanes);
-    phase.saturating_mul(axis.input_step.min(axis.extent(outputs, taps).max(1)))
 }

@@ -1,6 +1,6 @@
 //! Which kernel and which tiles: a pure function of the shape and the instruction set, never of batch or threads.
 
-use super::patch::{PatchAxis, row_length};
+use super::patch_axis::{PatchAxis, row_length};
 use super::rows;
 use crate::array::SCRATCH_BYTES;
 use crate::shape::{AxisPass, ConvShape};

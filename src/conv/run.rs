@@ -1,25 +1,16 @@
-//! Walks every (pass, group, split of the output channels, image, tile): stage, multiply, write.
+//! One convolution, from arrays to arrays: which tasks there are, and who computes them.
 
-use std::ops::Range;
-
-use super::buffers::Buffers;
-use super::chunks::Chunks;
-use super::depthwise::PixelVectors;
-use super::direct::Pixels;
 use super::epilogue::Epilogue;
-use super::pack::{Block, Chunk, pack};
-use super::pack_phases::{MOST_ELEMENTS, destinations, pack_phases};
+use super::job::Job;
 use super::passes::{Outside, Passes, all_finite};
-use super::patch::{Patch, Request, Tile};
-use super::plan::{Algorithm, Plan};
+use super::plan::Algorithm;
 use super::rows::Rows;
 use super::weights::Weights;
-use super::write::{Layout, Places, Write};
-use crate::array::{Element, SharedOutput, View, ViewMut, with_scratch};
+use crate::array::{Element, SharedOutput, View, ViewMut};
 use crate::error::Error;
-use crate::parallel::{Progress, for_each_chunk};
-use crate::shape::{AxisPass, ConvShape, RANK};
-use crate::simd::{Isa, Lanes, Simd, dispatch};
+use crate::parallel::for_each_chunk;
+use crate::shape::ConvShape;
+use crate::simd::{Isa, Lanes, Simd};
 
 /// The arrays of one convolution.
 pub struct Operands<'a, E> {
@@ -70,9 +61,9 @@ pub(super) fn compute<E: Element<Accumulator: Lanes>>(
         return Ok(());
     }
     let tasks = passes.tasks();
-    let job = Job { isa, shape, input, weights, epilogue, output: SharedOutput::new(output), passes };
+    let output = SharedOutput::new(output);
     if shape.has_gaps() {
-        job.write_gaps()?;
+        write_gaps(shape, epilogue, &output)?;
     }
     if tasks == 0 {
         return Ok(());
@@ -81,370 +72,32 @@ pub(super) fn compute<E: Element<Accumulator: Lanes>>(
     let outputs: usize = shape.output_shape().iter().product();
     let work = outputs.saturating_mul(taps / passes.count() + 1) / tasks;
     if let (Algorithm::Rows, Weights::Given(weight)) = (passes.plan.algorithm, &weights) {
-        let rows = Rows { isa, shape, passes, input, weight, epilogue, output: &job.output };
+        let rows = Rows { isa, shape, passes, input, weight, epilogue, output: &output };
         return for_each_chunk(tasks, work, |range, progress| rows.run(range, progress));
     }
+    let job = Job { isa, shape, input, weights, epilogue, output, passes };
     for_each_chunk(tasks, work, |range, progress| job.tasks(range, progress))
 }
 
-struct Job<'a, E: Element> {
-    isa: Isa,
-    shape: &'a ConvShape,
-    input: &'a View<'a, E>,
-    weights: Weights<'a, E>,
-    epilogue: &'a Epilogue<'a, E>,
-    output: SharedOutput<'a, E>,
-    passes: &'a Passes<'a>,
-}
-
-/// Some blocks of output channels of one tile of one image.
-struct Task {
-    group: usize,
-    /// First output channels of the blocks.
-    firsts: Range<usize>,
-    image: usize,
-    tile: Tile,
-}
-
-/// What of a task's work the next one may use again.
-#[derive(Default)]
-struct Kept {
-    /// Group, first output channel and first pass whose weights lie in the panel.
-    panel: Option<(usize, usize, usize)>,
-}
-
-/// What the passes of a task share.
-struct Stage<T> {
-    /// The number of the chunk that is brought in.
-    patch: Option<(usize, Patch<T>)>,
-    /// Whether the weights must be packed.
-    pack: bool,
-    /// Whether the last pass had a single chunk.
-    only_chunk: bool,
-}
-
-impl<T> Stage<T> {
-    fn fresh() -> Self {
-        Stage { patch: None, pack: true, only_chunk: false }
-    }
-}
-
-impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
-    fn tasks(&self, tasks: Range<usize>, progress: &Progress<'_>) {
-        with_scratch(self.passes.buffers.bytes::<E::Accumulator>(), |scratch| {
-            let mut work = self.passes.buffers.cut(scratch);
-            let mut kept = Kept::default();
-            for task in tasks {
-                let (passes, task) = self.passes.of_task(task);
-                self.task(passes, &self.located(task), &mut work, &mut kept, progress);
+/// Writes what outputs are that no tap reaches, to all: zero, bias and the rest of the epilogue.
+fn write_gaps<E: Element>(shape: &ConvShape, epilogue: &Epilogue<'_, E>, output: &SharedOutput<'_, E>) -> Result<(), Error> {
+    let [batch, channels, depth, height, width] = shape.output_shape();
+    for_each_chunk(batch * channels * depth, height * width, |planes, progress| {
+        for plane in planes {
+            let (image, channel, z) = (plane / (channels * depth), plane / depth % channels, plane % depth);
+            for y in 0..height {
                 if progress.cancelled() {
                     return;
                 }
-            }
-        });
-    }
-
-    /// Neighbouring tasks share weights: tiles are counted first, then images, splits, groups.
-    fn located(&self, task: usize) -> Task {
-        let Passes { plan, tiles: counts, splits, blocks_per_split, .. } = self.passes;
-        let tiles: usize = counts.iter().product();
-        let (split, rest) = (task / (tiles * self.shape.batch), task % (tiles * self.shape.batch));
-        let (image, index) = (rest / tiles, rest % tiles);
-        let channels = plan.block * blocks_per_split;
-        let start = split % splits * channels;
-        let at = [index / (counts[1] * counts[2]), index / counts[2] % counts[1], index % counts[2]];
-        Task {
-            group: split / splits,
-            firsts: start..(start + channels).min(self.shape.out_channels),
-            image,
-            tile: Tile { start: std::array::from_fn(|axis| at[axis] * plan.tile[axis]), size: plan.tile },
-        }
-    }
-
-    fn task(
-        &self,
-        passes: Range<usize>,
-        task: &Task,
-        work: &mut Buffers<'_, E::Accumulator>,
-        kept: &mut Kept,
-        progress: &Progress<'_>,
-    ) {
-        let key = (task.group, task.firsts.start, passes.start);
-        let needed = kept.panel != Some(key);
-        let mut stage = Stage { pack: needed && !self.pack_all_phases(task, work), ..Stage::fresh() };
-        let mut keep = true;
-        for pass in passes.clone() {
-            let axes = self.passes.pass(pass);
-            let Tile { start, size } = task.tile;
-            let size: [usize; 3] = std::array::from_fn(|axis| size[axis].min(axes[axis].outputs.saturating_sub(start[axis])));
-            if size.contains(&0) {
-                // Its weights were not packed, but the next tile may need them.
-                keep = false;
-                continue;
-            }
-            let range = |axis: usize| start[axis]..start[axis] + size[axis];
-            let input = self.shape.input;
-            let cut = |axes: [AxisPass; 3]| {
-                let tile = Tile { start: [0; 3], size: axes.map(|axis| axis.outputs) };
-                (axes, Task { tile, firsts: task.firsts.clone(), ..*task })
-            };
-            match self.passes.outside {
-                Outside::Padding => {
-                    let task = Task { tile: Tile { start, size }, firsts: task.firsts.clone(), ..*task };
-                    self.blocks((pass, pass - passes.start), &axes, &task, work, &mut stage, progress);
-                }
-                Outside::Clipped => {
-                    let (axes, task) = cut(std::array::from_fn(|axis| axes[axis].clipped(range(axis), input[axis])));
-                    self.blocks((pass, 0), &axes, &task, work, &mut Stage::fresh(), progress);
-                }
-                Outside::Dropped => {
-                    for depth in axes[0].without_padding(range(0), input[0]) {
-                        for height in axes[1].without_padding(range(1), input[1]) {
-                            for width in axes[2].without_padding(range(2), input[2]) {
-                                let (axes, task) = cut([depth, height, width]);
-                                self.blocks((pass, 0), &axes, &task, work, &mut Stage::fresh(), progress);
-                            }
-                        }
-                    }
-                }
+                let value = |x: usize| {
+                    let mut sum = [E::Accumulator::default()];
+                    let residual = |_| *epilogue.residual.as_ref().expect("asked only if there").get([image, channel, z, y, x]);
+                    epilogue.apply(channel, &mut sum, residual);
+                    E::narrow(sum[0])
+                };
+                // SAFETY: a plane is one task.
+                unsafe { output.write_row([image, channel, z, y, 0], 1, width, value) };
             }
         }
-        let only_chunk = stage.only_chunk && self.passes.outside == Outside::Padding;
-        kept.panel = (only_chunk && keep).then_some(key);
-    }
-
-    /// Packs the weights of all passes of a task together, where that is possible; says whether it did.
-    fn pack_all_phases(&self, task: &Task, work: &mut Buffers<'_, E::Accumulator>) -> bool {
-        let (shape, plan, count) = (self.shape, &self.passes.plan, self.passes.count());
-        let Weights::Given(weight) = self.weights else { return false };
-        let chunks = Chunks::of(shape, &self.passes.pass(0), plan).number();
-        let elements: usize = shape.kernel.iter().product();
-        if self.passes.shared.is_none() || count == 1 || chunks > 1 || elements > MOST_ELEMENTS {
-            return false;
-        }
-        let passes: Vec<_> = (0..count).map(|pass| self.passes.pass(pass)).collect();
-        let slot = plan.block * self.passes.buffers.taps;
-        task.firsts.clone().step_by(plan.block).enumerate().all(|(index, first)| {
-            let block = Block::new(shape, plan, task.group, first);
-            let destinations = destinations(shape, &passes, block.lanes, self.passes.blocks_per_split * slot);
-            pack_phases(self.isa, shape, &weight, block, &destinations, &mut work.panel[index * slot..])
-        })
-    }
-
-    /// Multiplies and writes all blocks of a tile of one pass, which is the second number among the passes of its task.
-    fn blocks(
-        &self,
-        (pass, slot): (usize, usize),
-        axes: &[AxisPass; 3],
-        task: &Task,
-        work: &mut Buffers<'_, E::Accumulator>,
-        stage: &mut Stage<E::Accumulator>,
-        progress: &Progress<'_>,
-    ) {
-        let (shape, plan) = (self.shape, &self.passes.plan);
-        let chunks = Chunks::of(shape, axes, plan);
-        let only_chunk = chunks.number() == 1;
-        stage.only_chunk = only_chunk;
-        let entries = self.places(axes, &task.tile, self.output.strides(), work.places);
-        if let Some(residual) = &self.epilogue.residual {
-            self.places(axes, &task.tile, residual.strides(), work.residual_places);
-        }
-        let piece = if plan.algorithm == Algorithm::Direct { plan.piece } else { plan.piece / plan.lanes };
-        // Offsets of this pass's taps and pixels are not those of the pass before.
-        let mut offsets = None;
-        for (index, first) in task.firsts.clone().step_by(plan.block).enumerate() {
-            let block = Block::new(shape, plan, task.group, first);
-            for start in (0..entries).step_by(piece) {
-                let range = start..entries.min(start + piece);
-                for number in 0..chunks.number() {
-                    if progress.cancelled() {
-                        return;
-                    }
-                    let chunk = chunks.get(number);
-                    let patch = match stage.patch {
-                        Some((staged, patch)) if staged == number => patch,
-                        _ => self.bring_in(axes, task, chunk, work),
-                    };
-                    stage.patch = Some((number, patch));
-                    if offsets != Some(number) {
-                        self.offsets(&patch, axes, &chunk, &task.tile, work);
-                        offsets = Some(number);
-                    }
-                    let panel = match self.weights {
-                        Weights::Packed(packed) => packed.panel(shape, pass, axes, block, &chunk),
-                        Weights::Given(weight) => {
-                            let slot = if only_chunk { slot * self.passes.blocks_per_split + index } else { 0 };
-                            let start = slot * plan.block * self.passes.buffers.taps;
-                            let panel = &mut work.panel[start..][..chunk.len() * block.lanes];
-                            if !only_chunk || (stage.pack && range.start == 0) {
-                                pack(self.isa, shape, axes, &weight, block, &chunk, panel);
-                            }
-                            panel
-                        }
-                    };
-                    let (pixels, taps) = (&work.pixels[range.clone()], &work.taps[..chunk.len()]);
-                    self.multiply(&patch, pixels, taps, panel, block, number == 0, work.sums);
-                }
-                self.write(axes, task, block, range, work);
-            }
-        }
-    }
-
-    /// The input of a chunk, in place or staged: that of all passes of the task, where they share it.
-    fn bring_in(
-        &self,
-        axes: &[AxisPass; 3],
-        task: &Task,
-        chunk: Chunk,
-        work: &mut Buffers<'_, E::Accumulator>,
-    ) -> Patch<E::Accumulator> {
-        let Task { tile, image, group, .. } = *task;
-        let (pass, chunk, tile) = match &self.passes.shared {
-            Some(union) if self.passes.count() > 1 => {
-                let size = std::array::from_fn(|axis| self.passes.plan.tile[axis].min(union[axis].outputs - tile.start[axis]));
-                let taps = union.map(|axis| (0, axis.taps));
-                (union, Chunk { taps, ..chunk }, Tile { size, ..tile })
-            }
-            _ => (axes, chunk, tile),
-        };
-        let request = Request { shape: self.shape, pass, tile, chunk, image, group, pixel_lanes: self.pixel_lanes() };
-        request.in_place(self.input).unwrap_or_else(|| request.staged(self.isa, self.input, work.patch))
-    }
-
-    /// Writes the offsets of the pixels and taps of one pass in the patch.
-    fn offsets(
-        &self,
-        patch: &Patch<E::Accumulator>,
-        axes: &[AxisPass; 3],
-        chunk: &Chunk,
-        tile: &Tile,
-        work: &mut Buffers<'_, E::Accumulator>,
-    ) {
-        let union = self.passes.shared.as_ref().filter(|_| self.passes.count() > 1);
-        patch.tap_offsets(axes, union, chunk, work.taps);
-        let (step, mut count) = (patch.pixel_step(), 0);
-        for z in 0..tile.size[0] {
-            for y in 0..tile.size[1] {
-                let row = patch.pixel_row(z, y);
-                for x in (0..tile.size[2]).step_by(self.pixel_lanes().unwrap_or(1)) {
-                    work.pixels[count] = (row + x * step) as u32;
-                    count += 1;
-                }
-            }
-        }
-    }
-
-    /// Lanes of the vectors if pixels lie in them.
-    fn pixel_lanes(&self) -> Option<usize> {
-        let plan = &self.passes.plan;
-        (plan.algorithm == Algorithm::Depthwise).then_some(plan.lanes)
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn multiply(
-        &self,
-        patch: &Patch<E::Accumulator>,
-        pixels: &[u32],
-        taps: &[u32],
-        panel: &[E::Accumulator],
-        block: Block,
-        fresh: bool,
-        sums: &mut [E::Accumulator],
-    ) {
-        let Plan { algorithm, lanes, .. } = self.passes.plan;
-        let patch = patch.pointer;
-        match algorithm {
-            Algorithm::Direct => {
-                dispatch(self.isa, Pixels { patch, pixels, taps, panel, sums, vectors: block.lanes / lanes, fresh })
-            }
-            Algorithm::Depthwise | Algorithm::Rows => {
-                dispatch(self.isa, PixelVectors { patch, vectors: pixels, taps, panel, sums, channels: block.lanes, fresh })
-            }
-        }
-    }
-
-    /// Offsets of the pixels of a tile, or of the first pixel of every vector of them, in an array of the output's shape,
-    /// counted from the first element of a channel.
-    fn places(&self, axes: &[AxisPass; 3], tile: &Tile, strides: [isize; RANK], places: &mut [isize]) -> usize {
-        let plan = &self.passes.plan;
-        let lanes = if plan.algorithm == Algorithm::Direct { 1 } else { plan.lanes };
-        let at = |axis: usize, offset: usize| {
-            (axes[axis].output_start + (tile.start[axis] + offset) * axes[axis].output_step) as isize * strides[2 + axis]
-        };
-        let mut count = 0;
-        for z in 0..tile.size[0] {
-            for y in 0..tile.size[1] {
-                let row = at(0, z) + at(1, y);
-                for x in (0..tile.size[2]).step_by(lanes) {
-                    places[count] = row + at(2, x);
-                    count += 1;
-                }
-            }
-        }
-        count
-    }
-
-    /// Writes the block's sums of a range of the tile's pixels.
-    fn write(
-        &self,
-        axes: &[AxisPass; 3],
-        task: &Task,
-        block: Block,
-        range: Range<usize>,
-        work: &mut Buffers<'_, E::Accumulator>,
-    ) {
-        let (shape, plan) = (self.shape, &self.passes.plan);
-        let strides = self.output.strides();
-        let layout = match plan.algorithm {
-            Algorithm::Direct => {
-                Layout::Pixels { lanes: block.lanes, step: axes[2].output_step as isize * strides[4], rows: work.rows }
-            }
-            Algorithm::Depthwise | Algorithm::Rows => {
-                let width = task.tile.size[2];
-                let per_row = width.div_ceil(plan.lanes);
-                let step = |strides: [isize; RANK]| axes[2].output_step as isize * strides[4];
-                let residual_step = self.epilogue.residual.as_ref().map_or(0, |residual| step(residual.strides()));
-                let tail = width - (per_row - 1) * plan.lanes;
-                Layout::Vectors { per_row, first: range.start, tail, step: step(strides), residual_step }
-            }
-        };
-        let residual = if self.epilogue.residual.is_some() { &work.residual_places[range.clone()] } else { &[] };
-        dispatch(
-            self.isa,
-            Write {
-                output: &self.output,
-                epilogue: self.epilogue,
-                image: task.image,
-                channel: block.group * shape.out_channels + block.first,
-                channels: block.channels(shape),
-                places: Places { output: &work.places[range], residual },
-                sums: work.sums,
-                layout,
-            },
-        );
-    }
-
-    /// Writes what outputs are that no tap reaches, to all: zero, bias and the rest of the epilogue.
-    fn write_gaps(&self) -> Result<(), Error> {
-        let [batch, channels, depth, height, width] = self.shape.output_shape();
-        for_each_chunk(batch * channels * depth, height * width, |planes, progress| {
-            for plane in planes {
-                let (image, channel, z) = (plane / (channels * depth), plane / depth % channels, plane % depth);
-                for y in 0..height {
-                    if progress.cancelled() {
-                        return;
-                    }
-                    let value = |x: usize| {
-                        let mut sum = [E::Accumulator::default()];
-                        let residual =
-                            |_| *self.epilogue.residual.as_ref().expect("asked only if there").get([image, channel, z, y, x]);
-                        self.epilogue.apply(channel, &mut sum, residual);
-                        E::narrow(sum[0])
-                    };
-                    // SAFETY: a plane is one task.
-                    unsafe { self.output.write_row([image, channel, z, y, 0], 1, width, value) };
-                }
-            }
-        })
-    }
+    })
 }

@@ -85,6 +85,8 @@ pub trait Lanes: Accumulator {
     type Avx2: Simd<Scalar = Self>;
     /// Token everywhere.
     type Portable: Simd<Scalar = Self>;
+    /// Whether AVX-512 has vectors that AVX2 has not; otherwise AVX2's kernels serve for both.
+    const WIDER_ON_AVX512: bool;
     /// # Safety
     /// The CPU has AVX-512.
     unsafe fn avx512() -> Self::Avx512;
@@ -101,6 +103,7 @@ macro_rules! lanes {
             type Avx512 = $avx512;
             type Avx2 = $avx2;
             type Portable = Portable<$scalar, $lanes>;
+            const WIDER_ON_AVX512: bool = <$avx512 as Simd>::LANES > <$avx2 as Simd>::LANES;
             #[inline(always)]
             unsafe fn avx512() -> Self::Avx512 {
                 // SAFETY: the caller promises the instruction set.
@@ -161,10 +164,11 @@ impl<S: Simd, O: Operation<S::Scalar>> Body for Held<S, O> {
 /// Runs a kernel with the token of `isa`.
 pub fn dispatch<T: Lanes, O: Operation<T>>(isa: Isa, operation: O) -> O::Output {
     assert!(isa.available());
+    let isa = if const { T::WIDER_ON_AVX512 } { isa } else { isa.min(Isa::Avx2) };
     match isa {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: availability was asserted.
-        Isa::Avx512 => unsafe { with_avx512(Held { simd: T::avx512(), operation }) },
+        Isa::Avx512 if const { T::WIDER_ON_AVX512 } => unsafe { with_avx512(Held { simd: T::avx512(), operation }) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: availability was asserted.
         Isa::Avx2 => unsafe { with_avx2(Held { simd: T::avx2(), operation }) },

@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::long::Segments;
 use super::tile::Columns;
 use crate::array::{Element, View};
-use crate::conv::patch::{PatchAxis, Tile};
+use crate::conv::patch::Tile;
+use crate::conv::patch_axis::PatchAxis;
 use crate::shape::{AxisPass, ConvShape, PaddingMode};
 use crate::simd::{Isa, Lanes, Operation, Simd, dispatch};
 

@@ -1,7 +1,7 @@
 //! How large a tile of one channel is, and how its part of the input lies in scratch memory.
 
 use super::long::Segments;
-use crate::conv::patch::PatchAxis;
+use crate::conv::patch_axis::PatchAxis;
 use crate::shape::{AxisPass, gcd};
 
 /// Bytes of input that a tile stages: with weights and sums they stay in the L1 cache.

@@ -2,7 +2,7 @@
 
 use super::{OUTPUTS, POSITIONS};
 use crate::conv::pack::Block;
-use crate::conv::patch::PatchAxis;
+use crate::conv::patch_axis::PatchAxis;
 use crate::conv::plan::{Algorithm, Plan, plan};
 use crate::error::Error;
 use crate::shape::{ConvParams, ConvShape, RANK};
