@@ -44,6 +44,7 @@ def conv(
     dilation: _Size,
     groups: int,
     padding_mode: str,
+    algorithm: str,
     out: _Array | None,
     /,
 ) -> _Array: ...

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 
 use super::arguments::{integer, padding, padding_mode, per_axis};
 use super::arrays::{Input, Output, isa};
+use super::layers::Layer;
 use crate::array::{Bool, Complex32, Complex64, DType, Element, bf16, f16};
 use crate::conv::{Operands, run};
 use crate::error::Error;
@@ -12,7 +13,7 @@ use crate::simd::Lanes;
 
 /// Convolution over `n` spatial axes; see `convrs.conv2d`.
 #[pyfunction]
-#[pyo3(signature = (n, input, weight, bias, stride, padding, dilation, groups, padding_mode, out, /))]
+#[pyo3(signature = (n, input, weight, bias, stride, padding, dilation, groups, padding_mode, algorithm, out, /))]
 #[allow(clippy::too_many_arguments)]
 pub(super) fn conv<'py>(
     n: usize,
@@ -24,8 +25,14 @@ pub(super) fn conv<'py>(
     dilation: &Bound<'py, PyAny>,
     groups: &Bound<'py, PyAny>,
     padding_mode: &Bound<'py, PyAny>,
+    algorithm: &str,
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    if algorithm != "direct" {
+        let (none, zero) = (None, 0i64.into_pyobject(input.py())?.into_any());
+        let layer = Layer::new(n, false, weight, bias, stride, padding, &zero, dilation, groups, padding_mode, none, algorithm)?;
+        return layer.__call__(input, None, out);
+    }
     let arrays = Arrays::new(n, input, weight, bias)?;
     let params = ConvParams {
         spatial: n,

@@ -99,7 +99,7 @@ impl Layer {
     #[new]
     #[pyo3(signature = (n, transposed, weight, bias, stride, padding, output_padding, dilation, groups, padding_mode, activation, algorithm, /))]
     #[allow(clippy::too_many_arguments)]
-    fn new(
+    pub(super) fn new(
         n: usize,
         transposed: bool,
         weight: &Bound<'_, PyAny>,
@@ -158,7 +158,7 @@ impl Layer {
     }
 
     #[pyo3(signature = (input, residual, out, /))]
-    fn __call__<'py>(
+    pub(super) fn __call__<'py>(
         &self,
         input: &Bound<'py, PyAny>,
         residual: Option<&Bound<'py, PyAny>>,

@@ -197,6 +197,46 @@ def test_every_convolution_has_a_layer() -> None:
     assert LAYERS.keys() == {name for name in OPERATORS if name.startswith("conv")}
 
 
+# --- algorithms ---
+
+
+def test_winograd_by_name_and_by_itself() -> None:
+    generator = np.random.default_rng(0)
+    input = generator.standard_normal((2, 32, 20, 23)).astype(np.float32)
+    weight = generator.standard_normal((48, 32, 3, 3)).astype(np.float32)
+    direct = convrs.conv2d(input, weight, padding=1)
+    named = nn.Conv2d.from_weights(weight, padding=1, algorithm="winograd")
+    itself = nn.Conv2d.from_weights(weight, padding=1)
+    assert named.plan(input.shape).algorithm == itself.plan(input.shape).algorithm == "winograd"
+    result = named(input)
+    assert bits(result) == bits(itself(input)) == bits(convrs.conv2d(input, weight, padding=1, algorithm="winograd"))
+    assert bits(result) != bits(direct)
+    exact = convrs.conv2d(input.astype(np.float64), weight.astype(np.float64), padding=1)
+    # The error of either is a small multiple of the rounding of its sums; docs of `nn.Conv2d`: about twice direct's.
+    assert np.abs(result - exact).max() <= 2.5 * np.abs(direct - exact).max()
+
+
+def test_a_named_algorithm_is_refused_where_it_is_impossible() -> None:
+    with pytest.raises(ValueError, match=r"winograd.*3 x 3|winograd.*3x3|winograd needs"):
+        nn.Conv2d.from_weights(np.ones((2, 2, 5, 5), np.float32), algorithm="winograd")
+    with pytest.raises(ValueError, match="winograd needs"):
+        convrs.conv1d(np.ones((1, 2, 9), np.float32), np.ones((2, 2, 3), np.float32), algorithm="winograd")
+    with pytest.raises(ValueError, match='"auto", "direct"'):
+        convrs.conv1d(np.ones((1, 2, 9), np.float32), np.ones((2, 2, 3), np.float32), algorithm="gemm")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("special", [np.inf, -np.inf, np.nan])
+def test_winograd_keeps_infinities_and_nan_where_they_are(special: float) -> None:
+    generator = np.random.default_rng(1)
+    input = generator.standard_normal((1, 16, 18, 18)).astype(np.float32)
+    input[0, 3, 7, 9] = special
+    weight = generator.standard_normal((16, 16, 3, 3)).astype(np.float32)
+    direct = convrs.conv2d(input, weight, padding=1)
+    result = convrs.conv2d(input, weight, padding=1, algorithm="winograd")
+    np.testing.assert_array_equal(np.isfinite(result), np.isfinite(direct))
+    np.testing.assert_array_equal(result[~np.isfinite(result)], direct[~np.isfinite(direct)])
+
+
 # --- causal convolutions ---
 
 

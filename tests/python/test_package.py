@@ -88,7 +88,7 @@ def test_signature_is_torchs(operator: Operator) -> None:
             (parameter.name, parameter.default) for parameter in theirs
         ]
     own = {parameter.name for parameter in ours if parameter.kind is parameter.KEYWORD_ONLY}
-    assert own == ({"out", "padding_mode"} if operator.family == "conv" else {"out"})
+    assert own == ({"algorithm", "out", "padding_mode"} if operator.family == "conv" else {"out"})
 
 
 @pytest.mark.parametrize("name", [name for name in TORCH_SIGNATURES if "max" not in name])

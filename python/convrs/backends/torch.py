@@ -99,6 +99,8 @@ def _on_device(name: str, arrays: Mapping[str, Any], parameters: Mapping[str, An
     tensors = dict(arrays)
     out = tensors.pop("out")
     parameters = dict(parameters)
+    # Torch chooses its own.
+    parameters.pop("algorithm", None)
     if "padding_mode" in parameters:
         tensors["input"], parameters["padding"] = _padded(
             tensors["input"], tensors["weight"], parameters, PADDING_MODES[_known(parameters.pop("padding_mode"))]

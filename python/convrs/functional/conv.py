@@ -5,7 +5,7 @@ from __future__ import annotations
 from numpy import ndarray
 
 from .. import _convrs, backends
-from .arguments import Array, ConvPadding, PaddingMode, Size
+from .arguments import Algorithm, Array, ConvPadding, PaddingMode, Size
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
@@ -20,6 +20,7 @@ def conv1d(
     groups: int = 1,
     *,
     padding_mode: PaddingMode = "zeros",
+    algorithm: Algorithm = "direct",
     out: Array | None = None,
 ) -> Array:
     """Convolution (cross-correlation, as in torch) over one spatial axis; torch.nn.functional.conv1d.
@@ -39,6 +40,7 @@ def conv1d(
         dilation: distance of neighbouring taps, a number.
         groups: blocks of channels that do not see each other; it divides both channel counts.
         padding_mode: what the padding holds: "zeros", "reflect", "replicate" or "circular".
+        algorithm: "direct", or one of a planned layer (see `convrs.nn`), planned for this call alone.
         out: array that receives the result: its shape, dtype and kind, not overlapping an input.
 
     Returns:
@@ -62,7 +64,7 @@ def conv1d(
         array([[[0.75, 2.75, 3.25]]], dtype=float32)
     """
     if type(input) is ndarray and type(weight) is ndarray and (bias is None or type(bias) is ndarray):
-        return _convrs.conv(1, input, weight, bias, stride, padding, dilation, groups, padding_mode, out)
+        return _convrs.conv(1, input, weight, bias, stride, padding, dilation, groups, padding_mode, algorithm, out)
     return backends.call(
         conv1d,
         input,
@@ -72,6 +74,7 @@ def conv1d(
         dilation=dilation,
         groups=groups,
         padding_mode=padding_mode,
+        algorithm=algorithm,
     )
 
 
@@ -85,6 +88,7 @@ def conv2d(
     groups: int = 1,
     *,
     padding_mode: PaddingMode = "zeros",
+    algorithm: Algorithm = "direct",
     out: Array | None = None,
 ) -> Array:
     """Convolution (cross-correlation, as in torch) over two spatial axes; torch.nn.functional.conv2d.
@@ -104,6 +108,7 @@ def conv2d(
         dilation: distance of neighbouring taps, a number or (h, w).
         groups: blocks of channels that do not see each other; it divides both channel counts.
         padding_mode: what the padding holds: "zeros", "reflect", "replicate" or "circular".
+        algorithm: "direct", or one of a planned layer (see `convrs.nn`), planned for this call alone.
         out: array that receives the result: its shape, dtype and kind, not overlapping an input.
 
     Returns:
@@ -129,7 +134,7 @@ def conv2d(
         (1, 1, 3, 3)
     """
     if type(input) is ndarray and type(weight) is ndarray and (bias is None or type(bias) is ndarray):
-        return _convrs.conv(2, input, weight, bias, stride, padding, dilation, groups, padding_mode, out)
+        return _convrs.conv(2, input, weight, bias, stride, padding, dilation, groups, padding_mode, algorithm, out)
     return backends.call(
         conv2d,
         input,
@@ -139,6 +144,7 @@ def conv2d(
         dilation=dilation,
         groups=groups,
         padding_mode=padding_mode,
+        algorithm=algorithm,
     )
 
 
@@ -152,6 +158,7 @@ def conv3d(
     groups: int = 1,
     *,
     padding_mode: PaddingMode = "zeros",
+    algorithm: Algorithm = "direct",
     out: Array | None = None,
 ) -> Array:
     """Convolution (cross-correlation, as in torch) over three spatial axes; torch.nn.functional.conv3d.
@@ -172,6 +179,7 @@ def conv3d(
         dilation: distance of neighbouring taps, a number or (d, h, w).
         groups: blocks of channels that do not see each other; it divides both channel counts.
         padding_mode: what the padding holds: "zeros", "reflect", "replicate" or "circular".
+        algorithm: "direct", or one of a planned layer (see `convrs.nn`), planned for this call alone.
         out: array that receives the result: its shape, dtype and kind, not overlapping an input.
 
     Returns:
@@ -195,7 +203,7 @@ def conv3d(
         54.0
     """
     if type(input) is ndarray and type(weight) is ndarray and (bias is None or type(bias) is ndarray):
-        return _convrs.conv(3, input, weight, bias, stride, padding, dilation, groups, padding_mode, out)
+        return _convrs.conv(3, input, weight, bias, stride, padding, dilation, groups, padding_mode, algorithm, out)
     return backends.call(
         conv3d,
         input,
@@ -205,6 +213,7 @@ def conv3d(
         dilation=dilation,
         groups=groups,
         padding_mode=padding_mode,
+        algorithm=algorithm,
     )
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import backends
-from ..functional.arguments import Array
-from .conv import Activation, Algorithm, Conv1d
+from ..functional.arguments import Algorithm, Array
+from .conv import Activation, Conv1d
 
 __all__ = ["CausalConv1d"]
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy import ndarray
 from numpy.typing import DTypeLike, NDArray
 
 from .. import _convrs, backends
-from ..functional.arguments import Array, ConvPadding, PaddingMode, Size
+from ..functional.arguments import Algorithm, Array, ConvPadding, PaddingMode, Size
 from .plan import Plan
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
 
 Activation: TypeAlias = str | tuple[str, Any] | tuple[str, float, float]
 """The name of an activation, with its numbers behind it if it has any."""
-
-Algorithm: TypeAlias = Literal["auto", "direct", "winograd"]
-"""What computes a layer; "auto" takes what is fastest."""
 
 
 class _Layer:
