@@ -4,7 +4,7 @@ VENV ?= .venv
 DEMO_VENV ?= .venv-demo
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test test-long check lint bench bench-sweep bench-accuracy wheel clean
+.PHONY: help demo test test-long check lint inlined bench bench-sweep bench-accuracy wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
