@@ -34,6 +34,10 @@ lint: $(VENV)/tested
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m mypy.stubtest convrs._convrs
 
+inlined:  ## build the library with its symbols: no vector instruction may have become a function
+	PYO3_PYTHON=$(PYTHON) cargo rustc --release --features python --lib --crate-type cdylib -- -C strip=none
+	@symbols=$$(nm --demangle target/release/libconvrs.so) && ! echo "$$symbols" | grep core_arch::x86 | grep -v _xgetbv
+
 bench: $(VENV)/benched  ## layers beside torch, onnxruntime, OpenVINO, ncnn and SciPy; run it alone on the machine
 	$(VENV)/bin/python benches/vs_peers.py --csv target/bench/vs_peers.csv --svg target/bench/vs_peers.svg
 	cargo bench

@@ -73,7 +73,7 @@ pub fn set_interrupt(pending: fn() -> bool) {
 /// Given to every chunk of a loop, which may ask whether to stop early.
 pub struct Progress<'a> {
     cancelled: &'a AtomicBool,
-    /// The last time the calling thread asked; `None` on the other threads, which only listen.
+    /// The last time the calling thread asked; `None` on the other threads, which only listen, and for small work.
     asked: Option<Cell<Instant>>,
 }
 
@@ -111,7 +111,9 @@ pub fn for_each_chunk(tasks: usize, work: usize, body: impl Fn(Range<usize>, &Pr
             body(start..(start + chunk).min(tasks), progress);
         }
     };
-    let caller = Progress { cancelled: &cancelled, asked: Some(Cell::new(Instant::now())) };
+    // What is over in microseconds need not look at the clock.
+    let asked = (total >= SMALL_WORK).then(|| Cell::new(Instant::now()));
+    let caller = Progress { cancelled: &cancelled, asked };
     match pool(threads - 1) {
         Some(pool) => {
             let shared = || lane(&Progress { cancelled: &cancelled, asked: None });

@@ -9,13 +9,13 @@ pub struct Epilogue<'a, E: Element> {
     /// Of the output's shape.
     pub residual: Option<View<'a, E>>,
     /// The last step.
-    pub activation: Activation,
+    pub activation: &'a Activation,
 }
 
 impl<'a, E: Element> Epilogue<'a, E> {
     /// A bias, or nothing.
     pub fn bias(bias: Option<View<'a, E>>) -> Self {
-        Epilogue { bias, residual: None, activation: Activation::Identity }
+        Epilogue { bias, residual: None, activation: &Activation::Identity }
     }
 
     /// Turns sums of one output channel into values. `residual` gives what is added to a position.
@@ -32,8 +32,8 @@ impl<'a, E: Element> Epilogue<'a, E> {
                 *sum = sum.plus(residual(position).widen());
             }
         }
-        if self.activation != Activation::Identity {
-            E::Accumulator::activate(&self.activation, channel, sums);
+        if *self.activation != Activation::Identity {
+            E::Accumulator::activate(self.activation, channel, sums);
         }
     }
 }

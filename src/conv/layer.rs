@@ -124,7 +124,7 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             Some(bias) => Some(View::new(bias, [1, 1, 1, 1, bias.len()])?),
             None => None,
         };
-        let epilogue = Epilogue { bias, residual, activation: self.activation.clone() };
+        let epilogue = Epilogue { bias, residual, activation: &self.activation };
         if const { E::Accumulator::ACTIVATES }
             && let Some(plan) = self.winograd(shape)
         {

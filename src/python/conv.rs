@@ -31,7 +31,7 @@ pub(super) fn conv<'py>(
     if algorithm != "direct" {
         let (none, zero) = (None, 0i64.into_pyobject(input.py())?.into_any());
         let layer = Layer::new(n, false, weight, bias, stride, padding, &zero, dilation, groups, padding_mode, none, algorithm)?;
-        return layer.__call__(input, None, out);
+        return layer.run(input, None, out);
     }
     let arrays = Arrays::new(n, input, weight, bias)?;
     let params = ConvParams {

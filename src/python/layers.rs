@@ -157,8 +157,9 @@ impl Layer {
         Ok(Layer { spatial: n, dtype, typed: Typed::new(&weights, kind, activation)? })
     }
 
+    /// Computes the layer.
     #[pyo3(signature = (input, residual, out, /))]
-    pub(super) fn __call__<'py>(
+    pub(super) fn run<'py>(
         &self,
         input: &Bound<'py, PyAny>,
         residual: Option<&Bound<'py, PyAny>>,

@@ -23,7 +23,7 @@ Activation: TypeAlias = str | tuple[str, Any] | tuple[str, float, float]
 class _Layer:
     """What all convolutions share: a planned kernel and how it is called."""
 
-    __slots__ = ("_layer", "bias", "weight")
+    __slots__ = ("_layer", "_run", "bias", "weight")
 
     spatial: ClassVar[int]
     transposed: ClassVar[bool]
@@ -62,6 +62,8 @@ class _Layer:
             _with_numbers(activation),
             algorithm,
         )
+        # A bound method that is looked up once: a tiny call takes half a microsecond.
+        self._run = self._layer.run
 
     def __call__(self, input: Array, residual: Array | None = None, *, out: Array | None = None) -> Array:
         """Computes the layer.
@@ -79,11 +81,11 @@ class _Layer:
             TypeError: a kind or dtype is wrong.
         """
         if type(input) is ndarray and residual is None:
-            return self._layer(input, None, out)
+            return self._run(input, None, out)
         return backends.call(self._call_arrays, input, {"residual": residual, "out": out})
 
     def _call_arrays(self, input: Any, residual: Any, out: Any) -> Any:
-        return self._layer(input, residual, out)
+        return self._run(input, residual, out)
 
     def plan(self, shape: Sequence[int]) -> Plan:
         """How an input of that shape would be computed.

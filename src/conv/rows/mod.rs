@@ -179,7 +179,7 @@ impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
         let straight = E::IN_PLACE
             && axes[2].output_step as isize * strides[4] == 1
             && epilogue.residual.is_none()
-            && epilogue.activation == Activation::Identity;
+            && *epilogue.activation == Activation::Identity;
         let Some(source) = source else {
             sums.fill(E::Accumulator::default());
             return self.finish(plane, sums, pitch);
