@@ -82,7 +82,7 @@ impl<'a> Passes<'a> {
         let blocks = shape.out_channels.div_ceil(plan.block);
         let count: usize = counts.iter().product();
         let panel = plan.chunk_len().saturating_mul(plan.block * size).max(1);
-        let union = std::array::from_fn(|axis| union(all(axis)));
+        let union = std::array::from_fn(|axis| union(all(axis), count == 1));
         let shared = (outside == Outside::Padding
             && plan.algorithm != Algorithm::Rows
             && plan.chunk_taps == largest.map(|axis| axis.taps)
@@ -158,11 +158,11 @@ fn largest(passes: impl Iterator<Item = AxisPass>) -> AxisPass {
     })
 }
 
-/// A pass whose taps read everything that neighbouring outputs of any of `passes` read.
-fn union(mut passes: impl ExactSizeIterator<Item = AxisPass>) -> AxisPass {
-    let one = passes.len() == 1;
+/// A pass whose taps read everything that neighbouring outputs of any of `passes` read, without gaps between its taps; the pass
+/// itself if it is the `only` one.
+fn union(mut passes: impl Iterator<Item = AxisPass>, only: bool) -> AxisPass {
     let Some(first) = passes.next() else { return AxisPass::plain(0, 0, 1, 1, 0) };
-    if one {
+    if only {
         return first;
     }
     let reach = |pass: &AxisPass| pass.input_start + (pass.extent(1, pass.taps) as isize - 1);

@@ -54,6 +54,17 @@ fn transposed<E: Tested<Accumulator: Lanes>>() {
         [2, 3, 1, 2, 7],
         Transposed { stride: [1, 6, 4], dilation: [1, 4, 6], output_padding: [0, 5, 5], ..TRANSPOSED },
     ));
+    // One axis of several phases, another of a single dilated one: they share a copy of the input without gaps.
+    check::<E>(&Case::transposed(
+        [1, 1, 4, 3, 25],
+        [1, 5, 2, 1, 2],
+        Transposed { stride: [1, 1, 2], dilation: [3, 1, 3], ..TRANSPOSED },
+    ));
+    check::<E>(&Case::transposed(
+        [1, 2, 5, 5, 25],
+        [2, 38, 2, 4, 1],
+        Transposed { stride: [1, 3, 2], padding: [2, 0, 2], dilation: [3, 2, 3], ..TRANSPOSED },
+    ));
     // So much padding that only the middle is left.
     check::<E>(&Case::transposed([1, 2, 1, 3, 9], [2, 3, 1, 3, 3], Transposed { padding: [0, 2, 5], ..TRANSPOSED }));
 }
