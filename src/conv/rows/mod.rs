@@ -1,5 +1,6 @@
 //! Depthwise convolutions: one input channel to an output channel, plane by plane, with neighbouring outputs in the vectors.
 
+mod classes;
 mod long;
 mod slide;
 mod stage;
@@ -8,6 +9,7 @@ mod tile;
 
 use std::ops::Range;
 
+use self::classes::Classes;
 use self::long::{Long, Segments};
 use self::slide::Slide;
 use self::stage::{Channel, Frame, Source};
@@ -16,7 +18,7 @@ use super::passes::Passes;
 use super::patch::Tile;
 use crate::array::{Accumulator, Activation, Element, SharedOutput, View, with_scratch};
 use crate::parallel::Progress;
-use crate::shape::{AxisPass, ConvShape, gcd};
+use crate::shape::{AxisPass, ConvShape};
 use crate::simd::{Isa, Lanes, Operation, Simd, dispatch};
 
 pub(super) use self::tile::tile;
@@ -142,6 +144,21 @@ impl<E: Element> Tasks<'_, E> {
         for (tap, offset) in self.work.columns[..axes[2].taps].iter_mut().enumerate() {
             *offset = if frame.in_place.is_some() { tap * axes[2].tap_step } else { frame.columns.offset(tap) } as u32;
         }
+        let steps = match &frame.in_place {
+            Some(source) => (source.pixel_steps[1], source.tap_steps[1]),
+            None => (frame.staged[1].pixel_step, frame.staged[1].tap_step),
+        };
+        frame.classes = Classes::new(steps.0, steps.1, size[1], axes[1].taps);
+        let most = slide::most_rows(S::PIXELS) * frame.classes.step;
+        frame.group = axes[1].taps.div_ceil(axes[1].taps.div_ceil(most).max(1));
+        let Rows { epilogue, output, .. } = self.rows;
+        let strides = output.strides();
+        let first = |axis: usize| (axes[axis].output_start + start[axis] * axes[axis].output_step) as isize * strides[2 + axis];
+        frame.output = (0..3).map(first).sum();
+        frame.straight = E::IN_PLACE
+            && axes[2].output_step as isize * strides[4] == 1
+            && epilogue.residual.is_none()
+            && epilogue.activation == Activation::Identity;
         Some(frame)
     }
 
@@ -194,30 +211,23 @@ impl<E: Element> Rows<'_, E> {
         let Frame { axes, tile, .. } = frame;
         let [_, height, width] = tile.size;
         let strides = output.strides();
-        let at = |axis: usize, offset: usize| axes[axis].output_start + (tile.start[axis] + offset) * axes[axis].output_step;
         let pitch = width.next_multiple_of(self.passes.plan.lanes);
         let sums = &mut sums[..height * pitch];
         let bias = epilogue.bias.as_ref().map(|bias| bias.get([0, 0, 0, 0, channel]).widen());
-        let straight = E::IN_PLACE
-            && axes[2].output_step as isize * strides[4] == 1
-            && epilogue.residual.is_none()
-            && epilogue.activation == Activation::Identity;
         let Some(source) = source else {
             sums.fill(E::Accumulator::default());
             return self.finish(plane, sums, pitch);
         };
         let [depth, tap_rows, tap_columns] = axes.map(|axis| axis.taps);
         let target = output.channel(image, channel).cast::<E::Accumulator>();
-        let start = at(0, z) as isize * strides[2] + at(1, 0) as isize * strides[3] + at(2, 0) as isize * strides[4];
-        let Classes { count: classes, step, unit } = Classes::new(source.pixel_steps[1], source.tap_steps[1], height, tap_rows);
-        let most = slide::most_rows(S::PIXELS) * step;
-        let group = tap_rows.div_ceil(tap_rows.div_ceil(most));
+        let start = frame.output + (z * axes[0].output_step) as isize * strides[2];
+        let (Classes { count: classes, step, unit }, group) = (frame.classes, frame.group);
         // Finite weights times the zeros above and below the input change no sum.
         let skips = tap_rows >= SKIPPED_TAP_ROWS
             && classes == 1
             && frame.pads_rows(self.shape)
             && weights.iter().all(|weight| weight.is_finite());
-        let straight = straight && !skips;
+        let straight = frame.straight && !skips;
         if skips {
             sums.fill(E::Accumulator::default());
         }
@@ -299,28 +309,6 @@ struct Plane<'a, T> {
     weights: &'a [T],
     /// Offset in a row of the source of every tap.
     columns: &'a [u32],
-}
-
-/// Output rows `count` apart read input rows of the same residue: one class slides down its own rows, `unit` apart.
-struct Classes {
-    count: usize,
-    /// Units from an output row to the next of its class.
-    step: usize,
-    unit: usize,
-}
-
-impl Classes {
-    #[inline(always)]
-    fn new(pixel_step: usize, tap_step: usize, rows: usize, taps: usize) -> Self {
-        if taps == 1 {
-            Classes { count: 1, step: 1, unit: pixel_step }
-        } else if rows == 1 || tap_step == 1 {
-            Classes { count: 1, step: if rows == 1 { 1 } else { pixel_step }, unit: tap_step }
-        } else {
-            let common = gcd(pixel_step, tap_step);
-            Classes { count: (tap_step / common).min(rows), step: pixel_step / common, unit: tap_step }
-        }
-    }
 }
 
 /// The weights of one output channel in the order of the taps: where they lie, or gathered in `scratch`.

@@ -192,6 +192,7 @@ unsafe fn strip<S: Simd, const M: usize, const V: usize, const ENDS: bool>(simd:
     // Tap rows of the oldest live output within a step.
     let oldest = slide.tap_rows - (M - 1) * slide.step;
     let ends = [0, V - 1].map(|vector| if ENDS { slide.bits(column + vector * S::LANES) } else { u64::MAX });
+    let bias = slide.bias.map(|bias| simd.splat(bias));
     let mut sums = [[simd.zero(); V]; M];
     // SAFETY: by the contract of this function.
     unsafe {
@@ -214,7 +215,7 @@ unsafe fn strip<S: Simd, const M: usize, const V: usize, const ENDS: bool>(simd:
             if position + 1 >= M {
                 for vector in 0..V {
                     let lanes = if vector + 1 == V { last } else { S::LANES };
-                    write(simd, slide, to.add(vector * S::LANES), lanes, sums[M - 1][vector]);
+                    write(simd, bias, to.add(vector * S::LANES), lanes, sums[M - 1][vector]);
                 }
                 to = to.wrapping_offset(slide.to_pitch);
             }
@@ -229,9 +230,9 @@ unsafe fn strip<S: Simd, const M: usize, const V: usize, const ENDS: bool>(simd:
 /// # Safety
 /// `lanes` elements at `to` are this thread's own.
 #[inline(always)]
-pub(super) unsafe fn write<S: Simd>(simd: S, slide: &Slide<'_, S::Scalar>, to: *mut S::Scalar, lanes: usize, mut sum: S::Vector) {
-    if let Some(bias) = slide.bias {
-        sum = simd.add(sum, simd.splat(bias));
+pub(super) unsafe fn write<S: Simd>(simd: S, bias: Option<S::Vector>, to: *mut S::Scalar, lanes: usize, mut sum: S::Vector) {
+    if let Some(bias) = bias {
+        sum = simd.add(sum, bias);
     }
     // SAFETY: by the contract of this function.
     unsafe {

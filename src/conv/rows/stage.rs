@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::classes::Classes;
 use super::long::Segments;
 use super::slide::MOST_REACH;
 use super::tile::Columns;
@@ -20,6 +21,12 @@ pub(super) struct Frame<T> {
     pub segments: Option<Segments>,
     /// Where the tile of the first channel of the first image lies, if it is read in place.
     pub in_place: Option<Source<T>>,
+    /// How its rows follow each other, and the tap rows of one run down them.
+    pub classes: Classes,
+    pub group: usize,
+    /// Where its first output lies in a channel, and whether sums are outputs that are written there as they are.
+    pub output: isize,
+    pub straight: bool,
     /// Depth and height of the staged input.
     pub staged: [PatchAxis; 2],
     /// First input element along each axis, which may lie in the padding.
@@ -50,7 +57,21 @@ impl<T> Frame<T> {
             origins[axis] >= 0 && origins[axis] + extent <= shape.input[axis] as isize
         });
         let lines = Default::default();
-        let mut frame = Frame { axes: *axes, tile, columns, segments, in_place: None, staged, origins, inside, lines };
+        let mut frame = Frame {
+            axes: *axes,
+            tile,
+            columns,
+            segments,
+            in_place: None,
+            classes: Classes::default(),
+            group: 1,
+            output: 0,
+            straight: false,
+            staged,
+            origins,
+            inside,
+            lines,
+        };
         frame.lines = std::array::from_fn(|residue| frame.line(residue, shape.input[2]));
         frame
     }

@@ -43,11 +43,14 @@ unsafe fn vectors<S: Simd, const STEP: usize, const APART: usize, const V: usize
     rows: usize,
 ) {
     let live = 3usize.div_ceil(STEP);
-    let taps: [usize; 3] = std::array::from_fn(|tap| slide.columns[tap] as usize);
+    // With masks the input lies as it is, its taps evenly apart.
+    let apart = slide.columns[1] as usize;
+    let taps = [0, apart, if ENDS { 2 * apart } else { slide.columns[2] as usize }];
     let lanes = columns.map(|column| slide.lanes::<S>(column));
     let ends = [0, V - 1].map(|vector| slide.bits(columns[vector] * APART));
     let masks: [[[S::Mask; APART]; 2]; 3] =
         taps.map(|tap| ends.map(|bits| std::array::from_fn(|part| simd.mask(bits >> (tap + part * S::LANES)))));
+    let bias = slide.bias.map(|bias| simd.splat(bias));
     let mut sums = [[simd.zero(); V]; 3];
     // SAFETY: by the contract of this function.
     unsafe {
@@ -96,9 +99,9 @@ unsafe fn vectors<S: Simd, const STEP: usize, const APART: usize, const V: usize
                 for vector in 0..V {
                     let start = if BLOCKS { starts[vector] } else { 0 };
                     let row = (start + position + 1 - live) as isize;
-                    let to = slide.to.offset(row * slide.to_pitch).add(columns[vector]);
+                    let to = slide.to.wrapping_offset(row * slide.to_pitch).wrapping_add(columns[vector]);
                     let lanes = if BLOCKS || vector + 1 == V { lanes[vector] } else { S::LANES };
-                    write(simd, slide, to, lanes, sums[live - 1][vector]);
+                    write(simd, bias, to, lanes, sums[live - 1][vector]);
                 }
             }
             for older in (1..live).rev() {
