@@ -35,6 +35,8 @@ pub trait Simd: Copy + Send + Sync {
     /// Whether a load of some lanes costs no more than one of all.
     const MASKS: bool;
 
+    /// Runs a kernel as a function of its own, with registers of its own.
+    fn outlined<O: Operation<Self::Scalar>>(self, operation: O) -> O::Output;
     /// All lanes zero.
     fn zero(self) -> Self::Vector;
     /// All lanes `value`.

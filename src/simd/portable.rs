@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::Simd;
+use super::{Operation, Simd};
 use crate::array::Accumulator;
 
 /// `N` lanes of `T` in an array, which the compiler turns into whatever vectors the target has.
@@ -26,6 +26,10 @@ impl<T: Accumulator, const N: usize> Simd for Portable<T, N> {
     const FUSED: bool = false;
     const MASKS: bool = false;
 
+    #[inline(never)]
+    fn outlined<O: Operation<T>>(self, operation: O) -> O::Output {
+        operation.run(self)
+    }
     #[inline(always)]
     fn zero(self) -> [T; N] {
         [T::default(); N]

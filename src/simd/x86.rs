@@ -3,8 +3,9 @@
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
-use super::Simd;
+use super::dispatch::{Held, with_avx2, with_avx512};
 use super::transpose::{transpose_256_32, transpose_256_64, transpose_256_128, transpose_512_32, transpose_512_64};
+use super::{Operation, Simd};
 use crate::array::{Complex32, Complex64};
 
 /// Proof that the CPU has AVX-512 (F, BW, DQ, VL).
@@ -18,7 +19,7 @@ pub struct Avx2<T>(PhantomData<T>);
 /// One token's operations; each is the intrinsic that follows its name.
 macro_rules! token {
     (
-        $token:ident<$scalar:ty>, $vector:ty, lanes $lanes:literal, pixels $pixels:literal, fused $fused:literal,
+        $token:ident<$scalar:ty>, $vector:ty, lanes $lanes:literal, pixels $pixels:literal, fused $fused:literal, shim $shim:ident,
         zero $zero:ident, splat $splat:ident, load $load:ident, store $store:ident, load_some $load_some:ident,
         store_some $store_some:ident, transpose $transpose:ident, multiply_add $multiply_add:ident,
         add $add:ident, evens $evens:ident, mask $mask:ident -> $mask_type:ty, load_masked $load_masked:ident
@@ -40,6 +41,11 @@ macro_rules! token {
             const FUSED: bool = $fused;
             const MASKS: bool = true;
 
+            #[inline(always)]
+            fn outlined<O: Operation<$scalar>>(self, operation: O) -> O::Output {
+                // SAFETY: the token proves the instruction set.
+                unsafe { $shim(Held { simd: self, operation }) }
+            }
             #[inline(always)]
             fn zero(self) -> $vector {
                 // SAFETY: the token proves the instruction set.
@@ -106,63 +112,63 @@ macro_rules! token {
 
 // Ten and six pixels by two vectors are the most for which the compiler keeps every pixel pointer in a register.
 token!(
-    Avx512<f32>, __m512, lanes 16, pixels 10, fused true,
+    Avx512<f32>, __m512, lanes 16, pixels 10, fused true, shim with_avx512,
     zero _mm512_setzero_ps, splat _mm512_set1_ps, load _mm512_loadu_ps, store _mm512_storeu_ps, load_some load_some_512_32,
     store_some store_some_512_32, transpose transpose_512_32, multiply_add _mm512_fmadd_ps,
     add _mm512_add_ps, evens evens_512_32,
     mask mask_512_32 -> __mmask16, load_masked load_masked_512_32
 );
 token!(
-    Avx512<f64>, __m512d, lanes 8, pixels 10, fused true,
+    Avx512<f64>, __m512d, lanes 8, pixels 10, fused true, shim with_avx512,
     zero _mm512_setzero_pd, splat _mm512_set1_pd, load _mm512_loadu_pd, store _mm512_storeu_pd, load_some load_some_512_64,
     store_some store_some_512_64, transpose transpose_512_64, multiply_add _mm512_fmadd_pd,
     add _mm512_add_pd, evens evens_512_64,
     mask mask_512_64 -> __mmask8, load_masked load_masked_512_64
 );
 token!(
-    Avx512<i32>, __m512i, lanes 16, pixels 10, fused false,
+    Avx512<i32>, __m512i, lanes 16, pixels 10, fused false, shim with_avx512,
     zero _mm512_setzero_si512, splat _mm512_set1_epi32, load _mm512_loadu_si512, store _mm512_storeu_si512, load_some load_some_512_i32,
     store_some store_some_512_i32, transpose transpose_512_32, multiply_add add_product_512_i32,
     add _mm512_add_epi32, evens evens_512_i32,
     mask mask_512_32 -> __mmask16, load_masked load_masked_512_i32
 );
 token!(
-    Avx512<i64>, __m512i, lanes 8, pixels 10, fused false,
+    Avx512<i64>, __m512i, lanes 8, pixels 10, fused false, shim with_avx512,
     zero _mm512_setzero_si512, splat _mm512_set1_epi64, load _mm512_loadu_si512, store _mm512_storeu_si512, load_some load_some_512_i64,
     store_some store_some_512_i64, transpose transpose_512_64, multiply_add add_product_512_i64,
     add _mm512_add_epi64, evens evens_512_i64,
     mask mask_512_64 -> __mmask8, load_masked load_masked_512_i64
 );
 token!(
-    Avx2<f32>, __m256, lanes 8, pixels 6, fused true,
+    Avx2<f32>, __m256, lanes 8, pixels 6, fused true, shim with_avx2,
     zero _mm256_setzero_ps, splat _mm256_set1_ps, load _mm256_loadu_ps, store _mm256_storeu_ps, load_some load_some_256_32,
     store_some store_some_256_32, transpose transpose_256_32, multiply_add _mm256_fmadd_ps,
     add _mm256_add_ps, evens evens_256_32,
     mask mask_256_32 -> __m256i, load_masked _mm256_maskload_ps
 );
 token!(
-    Avx2<f64>, __m256d, lanes 4, pixels 6, fused true,
+    Avx2<f64>, __m256d, lanes 4, pixels 6, fused true, shim with_avx2,
     zero _mm256_setzero_pd, splat _mm256_set1_pd, load _mm256_loadu_pd, store _mm256_storeu_pd, load_some load_some_256_64,
     store_some store_some_256_64, transpose transpose_256_64, multiply_add _mm256_fmadd_pd,
     add _mm256_add_pd, evens evens_256_64,
     mask mask_256_64 -> __m256i, load_masked _mm256_maskload_pd
 );
 token!(
-    Avx2<i32>, __m256i, lanes 8, pixels 6, fused false,
+    Avx2<i32>, __m256i, lanes 8, pixels 6, fused false, shim with_avx2,
     zero _mm256_setzero_si256, splat _mm256_set1_epi32, load _mm256_loadu_si256, store _mm256_storeu_si256, load_some load_some_256_i32,
     store_some store_some_256_i32, transpose transpose_256_32, multiply_add add_product_256_i32,
     add _mm256_add_epi32, evens evens_256_i32,
     mask mask_256_32 -> __m256i, load_masked _mm256_maskload_epi32
 );
 token!(
-    Avx2<Complex32>, __m256, lanes 4, pixels 4, fused false,
+    Avx2<Complex32>, __m256, lanes 4, pixels 4, fused false, shim with_avx2,
     zero _mm256_setzero_ps, splat splat_complex32, load _mm256_loadu_ps, store _mm256_storeu_ps, load_some load_some_complex32,
     store_some store_some_complex32, transpose transpose_256_64, multiply_add add_product_complex32,
     add _mm256_add_ps, evens evens_complex32,
     mask mask_256_64 -> __m256i, load_masked _mm256_maskload_ps
 );
 token!(
-    Avx2<Complex64>, __m256d, lanes 2, pixels 4, fused false,
+    Avx2<Complex64>, __m256d, lanes 2, pixels 4, fused false, shim with_avx2,
     zero _mm256_setzero_pd, splat splat_complex64, load _mm256_loadu_pd, store _mm256_storeu_pd, load_some load_some_complex64,
     store_some store_some_complex64, transpose transpose_256_128, multiply_add add_product_complex64,
     add _mm256_add_pd, evens evens_256_128,

@@ -269,7 +269,7 @@ impl<E: Element> Rows<'_, E> {
                         whole: !written,
                         bias: bias.filter(|_| written),
                     };
-                    slide.run(simd);
+                    simd.outlined(&slide);
                 }
             }
         }

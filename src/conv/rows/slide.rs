@@ -4,7 +4,7 @@
 //! of one row and ends those of another. Tap rows beyond what the registers hold take another pass over the stored sums.
 
 use super::three::{blocks_of_three, three_by_three};
-use crate::simd::Simd;
+use crate::simd::{Operation, Simd};
 
 /// How far the last tap may lie from the first where the ends of a row are masked: with a vector more there is a bit for each.
 pub(super) const MOST_REACH: usize = 48;
@@ -57,16 +57,20 @@ pub(super) const fn most_rows(pixels: usize) -> usize {
     }
 }
 
-impl<T> Slide<'_, T> {
+impl<T> Operation<T> for &Slide<'_, T> {
+    type Output = ();
+
     #[inline(always)]
-    pub fn run<S: Simd<Scalar = T>>(&self, simd: S) {
+    fn run<S: Simd<Scalar = T>>(self, simd: S) {
         if const { S::MASKS } && self.readable.is_some() {
             self.strips::<S, true>(simd);
         } else {
             self.strips::<S, false>(simd);
         }
     }
+}
 
+impl<T> Slide<'_, T> {
     /// All strips, with masks at the ends of each or without.
     #[inline(always)]
     fn strips<S: Simd<Scalar = T>, const ENDS: bool>(&self, simd: S) {
