@@ -148,9 +148,9 @@ lanes! {
     Complex64: Portable<Complex64, 2>, Portable<Complex64, 2>, 2;
 }
 
-struct Held<S, O> {
-    simd: S,
-    operation: O,
+pub(super) struct Held<S, O> {
+    pub simd: S,
+    pub operation: O,
 }
 
 impl<S: Simd, O: Operation<S::Scalar>> Body for Held<S, O> {
@@ -186,8 +186,9 @@ macro_rules! shim {
 
         /// # Safety
         /// The CPU has the features.
+        #[inline(never)]
         #[target_feature($(enable = $feature),+)]
-        unsafe fn $shim<B: Body>(body: B) -> B::Output {
+        pub(super) unsafe fn $shim<B: Body>(body: B) -> B::Output {
             body.run()
         }
     };

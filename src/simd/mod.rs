@@ -24,13 +24,19 @@ pub trait Simd: Copy + Send + Sync {
     type Scalar: Accumulator;
     /// All lanes.
     type Vector: Copy;
+    /// Some of the lanes.
+    type Mask: Copy;
     /// Lanes of a vector.
     const LANES: usize;
     /// Output pixels that, times two vectors, fit the registers beside two weights and one input.
     const PIXELS: usize;
     /// Whether `multiply_add` rounds once (fused) or twice.
     const FUSED: bool;
+    /// Whether a load of some lanes costs no more than one of all.
+    const MASKS: bool;
 
+    /// Runs a kernel as a function of its own, with registers of its own.
+    fn outlined<O: Operation<Self::Scalar>>(self, operation: O) -> O::Output;
     /// All lanes zero.
     fn zero(self) -> Self::Vector;
     /// All lanes `value`.
@@ -50,6 +56,13 @@ pub trait Simd: Copy + Send + Sync {
     /// # Safety
     /// `count` elements, at most `LANES`, can be read from `from`.
     unsafe fn load_some(self, from: *const Self::Scalar, count: usize) -> Self::Vector;
+    /// The lanes whose bits are set, the first lane's the lowest; bits beyond the lanes are ignored.
+    fn mask(self, bits: u64) -> Self::Mask;
+    /// Some lanes from memory, the others zero.
+    ///
+    /// # Safety
+    /// The elements at the lanes of the mask can be read from `from`.
+    unsafe fn load_masked(self, from: *const Self::Scalar, mask: Self::Mask) -> Self::Vector;
     /// The first `count` lanes to memory.
     ///
     /// # Safety

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::Simd;
+use super::{Operation, Simd};
 use crate::array::Accumulator;
 
 /// `N` lanes of `T` in an array, which the compiler turns into whatever vectors the target has.
@@ -20,10 +20,16 @@ impl<T, const N: usize> Portable<T, N> {
 impl<T: Accumulator, const N: usize> Simd for Portable<T, N> {
     type Scalar = T;
     type Vector = [T; N];
+    type Mask = u64;
     const LANES: usize = N;
     const PIXELS: usize = 4;
     const FUSED: bool = false;
+    const MASKS: bool = false;
 
+    #[inline(never)]
+    fn outlined<O: Operation<T>>(self, operation: O) -> O::Output {
+        operation.run(self)
+    }
     #[inline(always)]
     fn zero(self) -> [T; N] {
         [T::default(); N]
@@ -46,6 +52,15 @@ impl<T: Accumulator, const N: usize> Simd for Portable<T, N> {
     unsafe fn load_some(self, from: *const T, count: usize) -> [T; N] {
         // SAFETY: the caller promises `count` readable elements.
         std::array::from_fn(|lane| if lane < count { unsafe { *from.add(lane) } } else { T::default() })
+    }
+    #[inline(always)]
+    fn mask(self, bits: u64) -> u64 {
+        bits
+    }
+    #[inline(always)]
+    unsafe fn load_masked(self, from: *const T, mask: u64) -> [T; N] {
+        // SAFETY: the caller promises that the elements of the mask are readable.
+        std::array::from_fn(|lane| if mask >> lane & 1 == 1 { unsafe { *from.add(lane) } } else { T::default() })
     }
     #[inline(always)]
     unsafe fn store_some(self, to: *mut T, vector: [T; N], count: usize) {

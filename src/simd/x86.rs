@@ -3,8 +3,9 @@
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
-use super::Simd;
+use super::dispatch::{Held, with_avx2, with_avx512};
 use super::transpose::{transpose_256_32, transpose_256_64, transpose_256_128, transpose_512_32, transpose_512_64};
+use super::{Operation, Simd};
 use crate::array::{Complex32, Complex64};
 
 /// Proof that the CPU has AVX-512 (F, BW, DQ, VL).
@@ -18,10 +19,10 @@ pub struct Avx2<T>(PhantomData<T>);
 /// One token's operations; each is the intrinsic that follows its name.
 macro_rules! token {
     (
-        $token:ident<$scalar:ty>, $vector:ty, lanes $lanes:literal, pixels $pixels:literal, fused $fused:literal,
+        $token:ident<$scalar:ty>, $vector:ty, lanes $lanes:literal, pixels $pixels:literal, fused $fused:literal, shim $shim:ident,
         zero $zero:ident, splat $splat:ident, load $load:ident, store $store:ident, load_some $load_some:ident,
         store_some $store_some:ident, transpose $transpose:ident, multiply_add $multiply_add:ident,
-        add $add:ident, evens $evens:ident
+        add $add:ident, evens $evens:ident, mask $mask:ident -> $mask_type:ty, load_masked $load_masked:ident
     ) => {
         impl $token<$scalar> {
             /// # Safety
@@ -34,10 +35,17 @@ macro_rules! token {
         impl Simd for $token<$scalar> {
             type Scalar = $scalar;
             type Vector = $vector;
+            type Mask = $mask_type;
             const LANES: usize = $lanes;
             const PIXELS: usize = $pixels;
             const FUSED: bool = $fused;
+            const MASKS: bool = true;
 
+            #[inline(always)]
+            fn outlined<O: Operation<$scalar>>(self, operation: O) -> O::Output {
+                // SAFETY: the token proves the instruction set.
+                unsafe { $shim(Held { simd: self, operation }) }
+            }
             #[inline(always)]
             fn zero(self) -> $vector {
                 // SAFETY: the token proves the instruction set.
@@ -62,6 +70,16 @@ macro_rules! token {
             unsafe fn load_some(self, from: *const $scalar, count: usize) -> $vector {
                 // SAFETY: the token proves the instruction set, the caller the memory.
                 unsafe { $load_some(from.cast(), count) }
+            }
+            #[inline(always)]
+            fn mask(self, bits: u64) -> $mask_type {
+                // SAFETY: the token proves the instruction set.
+                unsafe { $mask(bits) }
+            }
+            #[inline(always)]
+            unsafe fn load_masked(self, from: *const $scalar, mask: $mask_type) -> $vector {
+                // SAFETY: the token proves the instruction set, the caller the memory.
+                unsafe { $load_masked(from.cast(), mask) }
             }
             #[inline(always)]
             unsafe fn store_some(self, to: *mut $scalar, vector: $vector, count: usize) {
@@ -94,58 +112,67 @@ macro_rules! token {
 
 // Ten and six pixels by two vectors are the most for which the compiler keeps every pixel pointer in a register.
 token!(
-    Avx512<f32>, __m512, lanes 16, pixels 10, fused true,
+    Avx512<f32>, __m512, lanes 16, pixels 10, fused true, shim with_avx512,
     zero _mm512_setzero_ps, splat _mm512_set1_ps, load _mm512_loadu_ps, store _mm512_storeu_ps, load_some load_some_512_32,
     store_some store_some_512_32, transpose transpose_512_32, multiply_add _mm512_fmadd_ps,
-    add _mm512_add_ps, evens evens_512_32
+    add _mm512_add_ps, evens evens_512_32,
+    mask mask_512_32 -> __mmask16, load_masked load_masked_512_32
 );
 token!(
-    Avx512<f64>, __m512d, lanes 8, pixels 10, fused true,
+    Avx512<f64>, __m512d, lanes 8, pixels 10, fused true, shim with_avx512,
     zero _mm512_setzero_pd, splat _mm512_set1_pd, load _mm512_loadu_pd, store _mm512_storeu_pd, load_some load_some_512_64,
     store_some store_some_512_64, transpose transpose_512_64, multiply_add _mm512_fmadd_pd,
-    add _mm512_add_pd, evens evens_512_64
+    add _mm512_add_pd, evens evens_512_64,
+    mask mask_512_64 -> __mmask8, load_masked load_masked_512_64
 );
 token!(
-    Avx512<i32>, __m512i, lanes 16, pixels 10, fused false,
+    Avx512<i32>, __m512i, lanes 16, pixels 10, fused false, shim with_avx512,
     zero _mm512_setzero_si512, splat _mm512_set1_epi32, load _mm512_loadu_si512, store _mm512_storeu_si512, load_some load_some_512_i32,
     store_some store_some_512_i32, transpose transpose_512_32, multiply_add add_product_512_i32,
-    add _mm512_add_epi32, evens evens_512_i32
+    add _mm512_add_epi32, evens evens_512_i32,
+    mask mask_512_32 -> __mmask16, load_masked load_masked_512_i32
 );
 token!(
-    Avx512<i64>, __m512i, lanes 8, pixels 10, fused false,
+    Avx512<i64>, __m512i, lanes 8, pixels 10, fused false, shim with_avx512,
     zero _mm512_setzero_si512, splat _mm512_set1_epi64, load _mm512_loadu_si512, store _mm512_storeu_si512, load_some load_some_512_i64,
     store_some store_some_512_i64, transpose transpose_512_64, multiply_add add_product_512_i64,
-    add _mm512_add_epi64, evens evens_512_i64
+    add _mm512_add_epi64, evens evens_512_i64,
+    mask mask_512_64 -> __mmask8, load_masked load_masked_512_i64
 );
 token!(
-    Avx2<f32>, __m256, lanes 8, pixels 6, fused true,
+    Avx2<f32>, __m256, lanes 8, pixels 6, fused true, shim with_avx2,
     zero _mm256_setzero_ps, splat _mm256_set1_ps, load _mm256_loadu_ps, store _mm256_storeu_ps, load_some load_some_256_32,
     store_some store_some_256_32, transpose transpose_256_32, multiply_add _mm256_fmadd_ps,
-    add _mm256_add_ps, evens evens_256_32
+    add _mm256_add_ps, evens evens_256_32,
+    mask mask_256_32 -> __m256i, load_masked _mm256_maskload_ps
 );
 token!(
-    Avx2<f64>, __m256d, lanes 4, pixels 6, fused true,
+    Avx2<f64>, __m256d, lanes 4, pixels 6, fused true, shim with_avx2,
     zero _mm256_setzero_pd, splat _mm256_set1_pd, load _mm256_loadu_pd, store _mm256_storeu_pd, load_some load_some_256_64,
     store_some store_some_256_64, transpose transpose_256_64, multiply_add _mm256_fmadd_pd,
-    add _mm256_add_pd, evens evens_256_64
+    add _mm256_add_pd, evens evens_256_64,
+    mask mask_256_64 -> __m256i, load_masked _mm256_maskload_pd
 );
 token!(
-    Avx2<i32>, __m256i, lanes 8, pixels 6, fused false,
+    Avx2<i32>, __m256i, lanes 8, pixels 6, fused false, shim with_avx2,
     zero _mm256_setzero_si256, splat _mm256_set1_epi32, load _mm256_loadu_si256, store _mm256_storeu_si256, load_some load_some_256_i32,
     store_some store_some_256_i32, transpose transpose_256_32, multiply_add add_product_256_i32,
-    add _mm256_add_epi32, evens evens_256_i32
+    add _mm256_add_epi32, evens evens_256_i32,
+    mask mask_256_32 -> __m256i, load_masked _mm256_maskload_epi32
 );
 token!(
-    Avx2<Complex32>, __m256, lanes 4, pixels 4, fused false,
+    Avx2<Complex32>, __m256, lanes 4, pixels 4, fused false, shim with_avx2,
     zero _mm256_setzero_ps, splat splat_complex32, load _mm256_loadu_ps, store _mm256_storeu_ps, load_some load_some_complex32,
     store_some store_some_complex32, transpose transpose_256_64, multiply_add add_product_complex32,
-    add _mm256_add_ps, evens evens_complex32
+    add _mm256_add_ps, evens evens_complex32,
+    mask mask_256_64 -> __m256i, load_masked _mm256_maskload_ps
 );
 token!(
-    Avx2<Complex64>, __m256d, lanes 2, pixels 4, fused false,
+    Avx2<Complex64>, __m256d, lanes 2, pixels 4, fused false, shim with_avx2,
     zero _mm256_setzero_pd, splat splat_complex64, load _mm256_loadu_pd, store _mm256_storeu_pd, load_some load_some_complex64,
     store_some store_some_complex64, transpose transpose_256_128, multiply_add add_product_complex64,
-    add _mm256_add_pd, evens evens_256_128
+    add _mm256_add_pd, evens evens_256_128,
+    mask mask_256_128 -> __m256i, load_masked _mm256_maskload_pd
 );
 
 /// Helpers with the signature of an intrinsic; their callers prove the instruction set.
@@ -222,6 +249,24 @@ helper!(first_256_32(count: usize) -> __m256i {
 helper!(first_256_64(count: usize) -> __m256i {
     _mm256_cmpgt_epi64(_mm256_set1_epi64x(count as i64), _mm256_setr_epi64x(0, 1, 2, 3))
 });
+helper!(mask_512_32(bits: u64) -> __mmask16 { _cvtu32_mask16(bits as u32) });
+helper!(mask_512_64(bits: u64) -> __mmask8 { _cvtu32_mask8(bits as u32 & 0xff) });
+helper!(mask_256_32(bits: u64) -> __m256i {
+    let lanes = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(bits as i32), lanes), lanes)
+});
+helper!(mask_256_64(bits: u64) -> __m256i {
+    let lanes = _mm256_setr_epi64x(1, 2, 4, 8);
+    _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x(bits as i64), lanes), lanes)
+});
+helper!(mask_256_128(bits: u64) -> __m256i {
+    let lanes = _mm256_setr_epi64x(1, 1, 2, 2);
+    _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x(bits as i64), lanes), lanes)
+});
+helper!(load_masked_512_32(from: *const f32, mask: __mmask16) -> __m512 { _mm512_maskz_loadu_ps(mask, from) });
+helper!(load_masked_512_64(from: *const f64, mask: __mmask8) -> __m512d { _mm512_maskz_loadu_pd(mask, from) });
+helper!(load_masked_512_i32(from: *const i32, mask: __mmask16) -> __m512i { _mm512_maskz_loadu_epi32(mask, from) });
+helper!(load_masked_512_i64(from: *const i64, mask: __mmask8) -> __m512i { _mm512_maskz_loadu_epi64(mask, from) });
 helper!(load_some_512_32(from: *const f32, count: usize) -> __m512 { _mm512_maskz_loadu_ps(first_512_32(count), from) });
 helper!(load_some_512_64(from: *const f64, count: usize) -> __m512d { _mm512_maskz_loadu_pd(first_512_64(count), from) });
 helper!(load_some_512_i32(from: *const i32, count: usize) -> __m512i { _mm512_maskz_loadu_epi32(first_512_32(count), from) });

@@ -1,12 +1,15 @@
 //! Depthwise convolutions: one input channel to an output channel, plane by plane, with neighbouring outputs in the vectors.
 
+mod classes;
 mod long;
 mod slide;
 mod stage;
+mod three;
 mod tile;
 
 use std::ops::Range;
 
+use self::classes::Classes;
 use self::long::{Long, Segments};
 use self::slide::Slide;
 use self::stage::{Channel, Frame, Source};
@@ -15,8 +18,8 @@ use super::passes::Passes;
 use super::patch::Tile;
 use crate::array::{Accumulator, Activation, Element, SharedOutput, View, with_scratch};
 use crate::parallel::Progress;
-use crate::shape::{AxisPass, ConvShape, gcd};
-use crate::simd::{Body, Isa, Lanes, Simd, dispatch, vectorised};
+use crate::shape::{AxisPass, ConvShape};
+use crate::simd::{Isa, Lanes, Operation, Simd, dispatch};
 
 pub(super) use self::tile::tile;
 
@@ -51,7 +54,7 @@ impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
             let [staged, sums, weights, turned_input, turned_sums] = sizes.map(|size| scratch.cut(size));
             let columns = scratch.cut(largest[2].taps);
             let work = Work { staged, sums, weights, turned_input, turned_sums, columns };
-            Tasks { rows: self, tasks, progress, work }.run();
+            dispatch(self.isa, Tasks { rows: self, tasks, progress, work });
         });
     }
 }
@@ -75,20 +78,24 @@ struct Tasks<'a, E: Element> {
     work: Work<'a, E::Accumulator>,
 }
 
-impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
-    fn run(&mut self) {
+impl<E: Element> Operation<E::Accumulator> for Tasks<'_, E> {
+    type Output = ();
+
+    /// Tiles of the same number follow each other plane by plane.
+    #[inline(always)]
+    fn run<S: Simd<Scalar = E::Accumulator>>(mut self, simd: S) {
         let Rows { passes, shape, .. } = *self.rows;
-        let per_plane: usize = passes.tiles.iter().product();
+        let planes = shape.groups * shape.batch;
         let (mut task, mut known) = (self.tasks.start, None);
         while task < self.tasks.end {
             let (pass, rest) = divided(task, passes.tasks_per_pass);
-            let (plane, index) = divided(rest, per_plane);
+            let (index, plane) = divided(rest, planes);
             if known.as_ref().is_none_or(|(at, _)| *at != (pass, index)) {
-                known = Some(((pass, index), self.frame(pass, index)));
+                known = Some(((pass, index), self.frame::<S>(pass, index)));
             }
             if let Some((_, Some(frame))) = &known {
                 let (group, image) = divided(plane, shape.batch);
-                self.tile(frame, image, group);
+                self.tile(simd, frame, image, group);
             }
             if self.progress.cancelled() {
                 return;
@@ -110,9 +117,14 @@ fn divided(number: usize, by: usize) -> (usize, usize) {
     }
 }
 
-impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
+#[inline(always)]
+fn divided_up(number: usize, by: usize) -> usize {
+    if by == 1 { number } else { number.div_ceil(by) }
+}
+
+impl<E: Element> Tasks<'_, E> {
     /// What the tiles of that number have in common in all planes; nothing where a smaller pass has no outputs there.
-    fn frame(&mut self, pass: usize, index: usize) -> Option<Frame> {
+    fn frame<S: Simd<Scalar = E::Accumulator>>(&mut self, pass: usize, index: usize) -> Option<Frame<E::Accumulator>> {
         let Passes { plan, tiles, .. } = self.rows.passes;
         let axes = self.rows.passes.pass(pass);
         let at = [index / (tiles[1] * tiles[2]), index / tiles[2] % tiles[1], index % tiles[2]];
@@ -124,23 +136,43 @@ impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
         // Tiles are rows only where the largest pass is long.
         let long = !self.work.turned_input.is_empty();
         let segments = if long { Segments::new(&axes, size[2], plan.lanes) } else { None };
-        let frame = Frame::new(self.rows.shape, &axes, Tile { start, size }, plan.lanes, segments);
-        for (tap, offset) in self.work.columns[..axes[2].taps].iter_mut().enumerate() {
-            *offset = frame.columns.offset(tap) as u32;
+        let mut frame = Frame::new(self.rows.shape, &axes, Tile { start, size }, plan.lanes, segments);
+        frame.in_place = frame.source::<S, E>(self.rows.input, self.rows.shape.mode, self.work.staged);
+        if frame.in_place.is_some() {
+            self.work.staged[..frame.columns.row()].fill(E::Accumulator::default());
         }
+        for (tap, offset) in self.work.columns[..axes[2].taps].iter_mut().enumerate() {
+            *offset = if frame.in_place.is_some() { tap * axes[2].tap_step } else { frame.columns.offset(tap) } as u32;
+        }
+        let steps = match &frame.in_place {
+            Some(source) => (source.pixel_steps[1], source.tap_steps[1]),
+            None => (frame.staged[1].pixel_step, frame.staged[1].tap_step),
+        };
+        frame.classes = Classes::new(steps.0, steps.1, size[1], axes[1].taps);
+        let most = slide::most_rows(S::PIXELS) * frame.classes.step;
+        frame.group = axes[1].taps.div_ceil(axes[1].taps.div_ceil(most).max(1));
+        let Rows { epilogue, output, .. } = self.rows;
+        let strides = output.strides();
+        let first = |axis: usize| (axes[axis].output_start + start[axis] * axes[axis].output_step) as isize * strides[2 + axis];
+        frame.output = (0..3).map(first).sum();
+        frame.straight = E::IN_PLACE
+            && axes[2].output_step as isize * strides[4] == 1
+            && epilogue.residual.is_none()
+            && *epilogue.activation == Activation::Identity;
         Some(frame)
     }
 
-    fn tile(&mut self, frame: &Frame, image: usize, group: usize) {
-        let Rows { isa, shape, passes, input, weight, .. } = *self.rows;
+    #[inline(always)]
+    fn tile<S: Simd<Scalar = E::Accumulator>>(&mut self, simd: S, frame: &Frame<E::Accumulator>, image: usize, group: usize) {
+        let Rows { shape, input, weight, .. } = *self.rows;
         let taps = frame.axes.map(|axis| axis.taps);
         let channel = Channel { input, mode: shape.mode, image, channel: group };
         let source = if taps.contains(&0) {
             None
-        } else if let (None, Some(source)) = (frame.segments, channel.in_place(frame, passes.plan.lanes)) {
+        } else if let Some(source) = channel.in_place(frame) {
             Some(source)
         } else {
-            Some(channel.staged(isa, frame, self.work.staged))
+            Some(channel.staged(simd, frame, self.work.staged))
         };
         let work = &mut self.work;
         for within in 0..shape.out_channels {
@@ -151,11 +183,11 @@ impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
                 let plane = Plane { frame, image, channel, z, weights, columns: &work.columns[..taps[2]] };
                 if let (Some(segments), Some(_)) = (frame.segments, &source) {
                     let (row, input, sums) = (&*work.staged, &mut *work.turned_input, &mut *work.turned_sums);
-                    dispatch(isa, Long { segments, row, weights, input, sums, output: work.sums });
+                    Long { segments, row, weights, input, sums, output: work.sums }.run(simd);
                     self.rows.finish(&plane, work.sums, 0);
                     continue;
                 }
-                self.rows.plane(source.as_ref(), &plane, work.sums);
+                self.rows.plane(simd, source.as_ref(), &plane, work.sums);
                 if self.progress.cancelled() {
                     return;
                 }
@@ -164,43 +196,44 @@ impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
     }
 }
 
-impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
+impl<E: Element> Rows<'_, E> {
     /// The outputs of one tile at one depth.
-    fn plane(&self, source: Option<&Source<E::Accumulator>>, plane: &Plane<'_, E::Accumulator>, sums: &mut [E::Accumulator]) {
+    #[inline(always)]
+    fn plane<S: Simd<Scalar = E::Accumulator>>(
+        &self,
+        simd: S,
+        source: Option<&Source<E::Accumulator>>,
+        plane: &Plane<'_, E::Accumulator>,
+        sums: &mut [E::Accumulator],
+    ) {
         let Rows { epilogue, output, .. } = self;
         let &Plane { frame, image, channel, z, weights, columns } = plane;
         let Frame { axes, tile, .. } = frame;
         let [_, height, width] = tile.size;
         let strides = output.strides();
-        let at = |axis: usize, offset: usize| axes[axis].output_start + (tile.start[axis] + offset) * axes[axis].output_step;
         let pitch = width.next_multiple_of(self.passes.plan.lanes);
         let sums = &mut sums[..height * pitch];
         let bias = epilogue.bias.as_ref().map(|bias| bias.get([0, 0, 0, 0, channel]).widen());
-        let straight = E::IN_PLACE
-            && axes[2].output_step as isize * strides[4] == 1
-            && epilogue.residual.is_none()
-            && *epilogue.activation == Activation::Identity;
         let Some(source) = source else {
             sums.fill(E::Accumulator::default());
             return self.finish(plane, sums, pitch);
         };
         let [depth, tap_rows, tap_columns] = axes.map(|axis| axis.taps);
         let target = output.channel(image, channel).cast::<E::Accumulator>();
-        let start = at(0, z) as isize * strides[2] + at(1, 0) as isize * strides[3] + at(2, 0) as isize * strides[4];
-        let Classes { count: classes, step, unit } = Classes::new(source.pixel_steps[1], source.tap_steps[1], height, tap_rows);
-        let most = most_rows::<E::Accumulator>(self.isa) * step;
-        let group = tap_rows.div_ceil(tap_rows.div_ceil(most));
+        let start = frame.output + (z * axes[0].output_step) as isize * strides[2];
+        let (Classes { count: classes, step, unit }, group) = (frame.classes, frame.group);
         // Finite weights times the zeros above and below the input change no sum.
         let skips = tap_rows >= SKIPPED_TAP_ROWS
             && classes == 1
             && frame.pads_rows(self.shape)
             && weights.iter().all(|weight| weight.is_finite());
-        let straight = straight && !skips;
+        let straight = frame.straight && !skips;
         if skips {
             sums.fill(E::Accumulator::default());
         }
         for tap_depth in 0..depth {
-            let input_plane = (z * source.pixel_steps[0] + tap_depth * source.tap_steps[0]) * source.plane;
+            let input_plane = z * source.pixel_steps[0] + tap_depth * source.tap_steps[0];
+            let there = source.inside[0][0] <= input_plane && input_plane < source.inside[0][1];
             for first in (0..tap_rows).step_by(group) {
                 let fresh = tap_depth == 0 && first == 0 && !skips;
                 let last = tap_depth + 1 == depth && first + group >= tap_rows;
@@ -217,7 +250,11 @@ impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
                     let row_step = axes[1].output_step as isize * strides[3];
                     let written = straight && last;
                     let slide = Slide {
-                        input: source.pointer.wrapping_add(input_plane + row * source.row),
+                        input: source.pointer.wrapping_add(input_plane * source.plane + row * source.row),
+                        inside: source.inside[1].map(|end| if there { divided_up(end.saturating_sub(row), unit) } else { 0 }),
+                        zeros: source.zeros,
+                        readable: source.readable,
+                        apart: source.apart,
                         pitch: unit * source.row,
                         step,
                         columns,
@@ -232,7 +269,7 @@ impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
                         whole: !written,
                         bias: bias.filter(|_| written),
                     };
-                    dispatch(self.isa, &slide);
+                    simd.outlined(&slide);
                 }
             }
         }
@@ -242,28 +279,13 @@ impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
     }
 
     /// Writes the outputs from their sums.
-    fn finish(&self, plane: &Plane<'_, E::Accumulator>, sums: &mut [E::Accumulator], pitch: usize) {
-        vectorised(self.isa, Finish { rows: self, plane, sums, pitch });
-    }
-}
-
-struct Finish<'a, 'b, E: Element> {
-    rows: &'a Rows<'b, E>,
-    plane: &'a Plane<'a, E::Accumulator>,
-    sums: &'a mut [E::Accumulator],
-    pitch: usize,
-}
-
-impl<E: Element> Body for Finish<'_, '_, E> {
-    type Output = ();
-
     #[inline(always)]
-    fn run(self) {
-        let Rows { epilogue, output, .. } = self.rows;
-        let &Plane { frame: Frame { axes, tile, .. }, image, channel, z, .. } = self.plane;
+    fn finish(&self, plane: &Plane<'_, E::Accumulator>, sums: &mut [E::Accumulator], pitch: usize) {
+        let Rows { epilogue, output, .. } = self;
+        let &Plane { frame: Frame { axes, tile, .. }, image, channel, z, .. } = plane;
         let at = |axis: usize, offset: usize| axes[axis].output_start + (tile.start[axis] + offset) * axes[axis].output_step;
         for y in 0..tile.size[1] {
-            let row = &mut self.sums[y * self.pitch..][..tile.size[2]];
+            let row = &mut sums[y * pitch..][..tile.size[2]];
             let index = [image, channel, at(0, z), at(1, y), at(2, 0)];
             let residual = |position: usize| {
                 let [image, channel, z, y, x] = index;
@@ -280,35 +302,13 @@ impl<E: Element> Body for Finish<'_, '_, E> {
 /// The outputs of one tile and output channel at one depth.
 #[derive(Clone, Copy)]
 struct Plane<'a, T> {
-    frame: &'a Frame,
+    frame: &'a Frame<T>,
     image: usize,
     channel: usize,
     z: usize,
     weights: &'a [T],
     /// Offset in a row of the source of every tap.
     columns: &'a [u32],
-}
-
-/// Output rows `count` apart read input rows of the same residue: one class slides down its own rows, `unit` apart.
-struct Classes {
-    count: usize,
-    /// Units from an output row to the next of its class.
-    step: usize,
-    unit: usize,
-}
-
-impl Classes {
-    #[inline(always)]
-    fn new(pixel_step: usize, tap_step: usize, rows: usize, taps: usize) -> Self {
-        if taps == 1 {
-            Classes { count: 1, step: 1, unit: pixel_step }
-        } else if rows == 1 || tap_step == 1 {
-            Classes { count: 1, step: if rows == 1 { 1 } else { pixel_step }, unit: tap_step }
-        } else {
-            let common = gcd(pixel_step, tap_step);
-            Classes { count: (tap_step / common).min(rows), step: pixel_step / common, unit: tap_step }
-        }
-    }
 }
 
 /// The weights of one output channel in the order of the taps: where they lie, or gathered in `scratch`.
@@ -342,13 +342,4 @@ fn kernel_weights<'a, E: Element>(
         }
     }
     &scratch[..taps]
-}
-
-/// Output rows whose sums the kernel for `isa` can hold at once.
-fn most_rows<T: Lanes>(isa: Isa) -> usize {
-    slide::most_rows(match isa {
-        Isa::Portable => T::Portable::PIXELS,
-        Isa::Avx2 => T::Avx2::PIXELS,
-        Isa::Avx512 => T::Avx512::PIXELS,
-    })
 }

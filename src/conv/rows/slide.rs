@@ -3,15 +3,29 @@
 //! Each input row is read once for all output rows that it serves. Their sums stay in registers: a step down begins the sums
 //! of one row and ends those of another. Tap rows beyond what the registers hold take another pass over the stored sums.
 
+use super::three::{blocks_of_three, three_by_three};
 use crate::simd::{Operation, Simd};
+
+/// How far the last tap may lie from the first where the ends of a row are masked: with a vector more there is a bit for each.
+pub(super) const MOST_REACH: usize = 48;
+/// More output rows than this are not cut into blocks.
+const MOST_BLOCK_ROWS: usize = 32;
 
 /// Some consecutive tap rows, for all outputs of one plane.
 ///
-/// Who makes one promises that whole vectors can be read wherever a tap of a row reads, that sums and outputs lie where the
-/// fields say, and that the outputs are this thread's own.
+/// Who makes one promises that whole vectors can be read wherever a tap of a row reads, as far as `readable` goes; that sums
+/// and outputs lie where the fields say; and that the outputs are this thread's own.
 pub(super) struct Slide<'a, T> {
     /// What the first tap of the first output reads.
     pub input: *const T,
+    /// First and end of the input rows that are there; the others are read at `zeros`, whatever their number.
+    pub inside: [usize; 2],
+    pub zeros: *const T,
+    /// First and end of the columns that can be read, counted from `input`, if not all can. Then the taps reach
+    /// [`MOST_REACH`] columns at most, and the token has cheap masks.
+    pub readable: Option<[isize; 2]>,
+    /// Columns from one output to the next: 1, or 2 for three by three taps with masked ends and a step of two rows.
+    pub apart: usize,
     /// Distance of neighbouring input rows, and rows from one output row to the next.
     pub pitch: usize,
     pub step: usize,
@@ -36,7 +50,11 @@ pub(super) struct Slide<'a, T> {
 
 /// The most output rows whose sums are held at once: fewer where a multiply-add is no single instruction.
 pub(super) const fn most_rows(pixels: usize) -> usize {
-    if pixels > 4 { 5 } else { 3 }
+    match pixels {
+        7.. => 7,
+        5.. => 5,
+        _ => 3,
+    }
 }
 
 impl<T> Operation<T> for &Slide<'_, T> {
@@ -44,50 +62,124 @@ impl<T> Operation<T> for &Slide<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd<Scalar = T>>(self, simd: S) {
+        if const { S::MASKS } && self.readable.is_some() {
+            self.strips::<S, true>(simd);
+        } else {
+            self.strips::<S, false>(simd);
+        }
+    }
+}
+
+impl<T> Slide<'_, T> {
+    /// All strips, with masks at the ends of each or without.
+    #[inline(always)]
+    fn strips<S: Simd<Scalar = T>, const ENDS: bool>(&self, simd: S) {
         let vectors = self.width.div_ceil(S::LANES);
         let live = self.tap_rows.div_ceil(self.step);
         let three = const { S::PIXELS > 4 } && self.tap_rows == 3 && self.columns.len() == 3 && self.step <= 2;
+        let whole = self.whole_vectors(S::LANES);
+        if three && ENDS && vectors == 1 && self.apart == 1 && self.from.is_null() && (4..MOST_BLOCK_ROWS).contains(&self.rows) {
+            // SAFETY: whoever makes a `Slide` keeps its promises.
+            unsafe {
+                match self.step {
+                    1 => blocks_of_three::<S, 1>(simd, self),
+                    _ => blocks_of_three::<S, 2>(simd, self),
+                }
+            }
+            return;
+        }
         let mut first = 0;
         while first < vectors {
-            let left = vectors - first;
+            // Only the first and the last vector of a strip have masks.
+            let most = match (ENDS, first + 1 < whole[0]) {
+                (false, _) => vectors,
+                (true, true) => 2,
+                (true, false) => (whole[1] + 1).saturating_sub(first).max(2),
+            };
+            let left = most.min(vectors - first);
             macro_rules! strips {
-                ($strip:ident, $rows:literal, $second:literal) => {
-                    strips!($strip, $rows, $second: 4 2 1);
+                ($strip:ident, $rows:literal, [$($step:literal),*]) => {
+                    strips!($strip, $rows, [$($step),*]: 4 2 1);
                 };
-                ($strip:ident, $rows:literal, $second:literal: $($count:literal)*) => {
+                ($strip:ident, $rows:literal, $steps:tt: $($count:literal)*) => {
                     $(if const { $count == 1 || $rows * $count <= 2 * S::PIXELS } && left >= $count {
-                        // SAFETY: whoever makes a `Slide` keeps its promises.
-                        unsafe { $strip::<S, $second, $count>(simd, self, first) };
+                        strips!(@call $strip, $steps, $count);
                         first += $count;
                         continue;
                     })*
                 };
+                (@call $strip:ident, [$($step:literal),*], $count:literal) => {
+                    // SAFETY: whoever makes a `Slide` keeps its promises.
+                    unsafe { $strip::<S, $($step,)* $count, ENDS>(simd, self, first) }
+                };
             }
             match (three, self.step, live) {
                 (true, 1, _) => {
-                    strips!(three_by_three, 3, 1);
+                    strips!(three_by_three, 3, [1, 1]: 4 3 2 1);
+                }
+                (true, _, _) if ENDS && self.apart == 2 => {
+                    strips!(three_by_three, 3, [2, 2]: 4 3 2 1);
                 }
                 (true, _, _) => {
-                    strips!(three_by_three, 3, 2);
+                    strips!(three_by_three, 3, [2, 1]);
                 }
                 (_, _, 1) => {
-                    strips!(strip, 1, 1);
+                    strips!(strip, 1, [1]: 8 4 2 1);
                 }
                 (_, _, 2) => {
-                    strips!(strip, 2, 2);
+                    strips!(strip, 2, [2]);
                 }
                 (_, _, 3) => {
-                    strips!(strip, 3, 3);
+                    strips!(strip, 3, [3]);
                 }
                 (_, _, 4) if const { most_rows(S::PIXELS) > 3 } => {
-                    strips!(strip, 4, 4);
+                    strips!(strip, 4, [4]);
                 }
                 (_, _, 5) if const { most_rows(S::PIXELS) > 3 } => {
-                    strips!(strip, 5, 5);
+                    strips!(strip, 5, [5]);
+                }
+                (_, _, 6) if const { most_rows(S::PIXELS) > 5 } => {
+                    strips!(strip, 6, [6]);
+                }
+                (_, _, 7) if const { most_rows(S::PIXELS) > 5 } => {
+                    strips!(strip, 7, [7]);
                 }
                 _ => unreachable!("more tap rows than registers"),
             }
         }
+    }
+
+    /// First and end of the vectors that every tap can read whole.
+    #[inline(always)]
+    fn whole_vectors(&self, lanes: usize) -> [usize; 2] {
+        let Some([begin, end]) = self.readable else { return [0, usize::MAX] };
+        let reach = self.columns.last().map_or(0, |&last| last as isize);
+        let vector = lanes * self.apart;
+        [(begin.max(0) as usize).div_ceil(vector), (end - reach).max(0) as usize / vector]
+    }
+
+    /// Where the taps of an input row begin.
+    #[inline(always)]
+    pub fn row(&self, row: usize) -> *const T {
+        if self.inside[0] <= row && row < self.inside[1] { self.input.wrapping_add(row * self.pitch) } else { self.zeros }
+    }
+
+    /// A bit for each of the columns from some column on: whether it can be read.
+    #[inline(always)]
+    pub fn bits(&self, column: usize) -> u64 {
+        let Some([begin, end]) = self.readable else { return u64::MAX };
+        let below = |position: isize| match position - column as isize {
+            64.. => u64::MAX,
+            bits @ 0..64 => (1 << bits) - 1,
+            _ => 0,
+        };
+        below(end) & !below(begin)
+    }
+
+    /// Lanes to write of the vector at a column.
+    #[inline(always)]
+    pub fn lanes<S: Simd<Scalar = T>>(&self, column: usize) -> usize {
+        if self.whole { S::LANES } else { (self.width - column).min(S::LANES) }
     }
 }
 
@@ -96,17 +188,18 @@ impl<T> Operation<T> for &Slide<'_, T> {
 /// # Safety
 /// The promises of [`Slide`] hold.
 #[inline(always)]
-unsafe fn strip<S: Simd, const M: usize, const V: usize>(simd: S, slide: &Slide<'_, S::Scalar>, first: usize) {
+unsafe fn strip<S: Simd, const M: usize, const V: usize, const ENDS: bool>(simd: S, slide: &Slide<'_, S::Scalar>, first: usize) {
     let column = first * S::LANES;
-    let last = slide.last::<S, V>(column);
+    let last = slide.lanes::<S>(column + (V - 1) * S::LANES);
     let mut to = slide.to.wrapping_add(column);
     let input_rows = (slide.rows - 1) * slide.step + slide.tap_rows;
     // Tap rows of the oldest live output within a step.
     let oldest = slide.tap_rows - (M - 1) * slide.step;
+    let ends = [0, V - 1].map(|vector| if ENDS { slide.bits(column + vector * S::LANES) } else { u64::MAX });
+    let bias = slide.bias.map(|bias| simd.splat(bias));
     let mut sums = [[simd.zero(); V]; M];
     // SAFETY: by the contract of this function.
     unsafe {
-        let mut row = slide.input.add(column);
         for position in 0..slide.rows + M - 1 {
             if !slide.from.is_null() && position < slide.rows {
                 let from = slide.from.offset(position as isize * slide.from_pitch).add(column);
@@ -116,15 +209,18 @@ unsafe fn strip<S: Simd, const M: usize, const V: usize>(simd: S, slide: &Slide<
             }
             for phase in 0..slide.step.min(input_rows - position * slide.step) {
                 let weights = slide.weights.add(phase * slide.columns.len());
+                let row = slide.row(position * slide.step + phase).wrapping_add(column);
                 if phase < oldest {
-                    multiply::<S, M, V, true>(simd, slide, row, weights, &mut sums);
+                    multiply::<S, M, V, true, ENDS>(simd, slide, row, weights, ends, &mut sums);
                 } else {
-                    multiply::<S, M, V, false>(simd, slide, row, weights, &mut sums);
+                    multiply::<S, M, V, false, ENDS>(simd, slide, row, weights, ends, &mut sums);
                 }
-                row = row.wrapping_add(slide.pitch);
             }
             if position + 1 >= M {
-                write(simd, slide, to, last, sums[M - 1]);
+                for vector in 0..V {
+                    let lanes = if vector + 1 == V { last } else { S::LANES };
+                    write(simd, bias, to.add(vector * S::LANES), lanes, sums[M - 1][vector]);
+                }
                 to = to.wrapping_offset(slide.to_pitch);
             }
             for older in (1..M).rev() {
@@ -135,97 +231,19 @@ unsafe fn strip<S: Simd, const M: usize, const V: usize>(simd: S, slide: &Slide<
     }
 }
 
-/// The same for three by three taps, whose weights stay in registers.
-///
 /// # Safety
-/// The promises of [`Slide`] hold; there are three by three taps, and `STEP` is the slide's.
+/// `lanes` elements at `to` are this thread's own.
 #[inline(always)]
-unsafe fn three_by_three<S: Simd, const STEP: usize, const V: usize>(simd: S, slide: &Slide<'_, S::Scalar>, first: usize) {
-    let column = first * S::LANES;
-    let last = slide.last::<S, V>(column);
-    let live = 3usize.div_ceil(STEP);
-    let columns: [usize; 3] = std::array::from_fn(|tap| slide.columns[tap] as usize);
-    let mut sums = [[simd.zero(); V]; 3];
-    // SAFETY: by the contract of this function.
-    unsafe {
-        let mut weights = [simd.zero(); 9];
-        for tap in 0..9 {
-            weights[tap] = simd.splat(*slide.weights.add(tap));
-        }
-        let mut row = slide.input.wrapping_add(column);
-        let mut from = slide.from.wrapping_add(column);
-        let mut to = slide.to.wrapping_add(column);
-        let positions = slide.rows + live - 1;
-        for position in 0..positions {
-            if !slide.from.is_null() && position < slide.rows {
-                for vector in 0..V {
-                    sums[0][vector] = simd.load(from.add(vector * S::LANES));
-                }
-                from = from.wrapping_offset(slide.from_pitch);
-            }
-            for phase in 0..STEP {
-                // With two rows a step, the last step has one.
-                if phase == 1 && position + 1 == positions {
-                    break;
-                }
-                for tap in 0..3 {
-                    for vector in 0..V {
-                        let x = simd.load(row.add(columns[tap] + vector * S::LANES));
-                        for output in 0..live {
-                            let tap_row = output * STEP + phase;
-                            if tap_row < 3 {
-                                sums[output][vector] = simd.multiply_add(x, weights[tap_row * 3 + tap], sums[output][vector]);
-                            }
-                        }
-                    }
-                }
-                row = row.wrapping_add(slide.pitch);
-            }
-            if position + 1 >= live {
-                write(simd, slide, to, last, sums[live - 1]);
-                to = to.wrapping_offset(slide.to_pitch);
-            }
-            for older in (1..live).rev() {
-                sums[older] = sums[older - 1];
-            }
-            sums[0] = [simd.zero(); V];
-        }
-    }
-}
-
-impl<T> Slide<'_, T> {
-    /// Lanes to write of the last of `V` vectors.
-    #[inline(always)]
-    fn last<S: Simd<Scalar = T>, const V: usize>(&self, column: usize) -> usize {
-        if self.whole { S::LANES } else { (self.width - column - (V - 1) * S::LANES).min(S::LANES) }
-    }
-}
-
-/// # Safety
-/// The promises of [`Slide`] hold, and `to` is one of its rows.
-#[inline(always)]
-unsafe fn write<S: Simd, const V: usize>(
-    simd: S,
-    slide: &Slide<'_, S::Scalar>,
-    to: *mut S::Scalar,
-    last: usize,
-    mut sums: [S::Vector; V],
-) {
-    if let Some(bias) = slide.bias {
-        for sum in &mut sums {
-            *sum = simd.add(*sum, simd.splat(bias));
-        }
+pub(super) unsafe fn write<S: Simd>(simd: S, bias: Option<S::Vector>, to: *mut S::Scalar, lanes: usize, mut sum: S::Vector) {
+    if let Some(bias) = bias {
+        sum = simd.add(sum, bias);
     }
     // SAFETY: by the contract of this function.
     unsafe {
-        for vector in 0..V - 1 {
-            simd.store(to.add(vector * S::LANES), sums[vector]);
-        }
-        let to = to.add((V - 1) * S::LANES);
-        if last == S::LANES {
-            simd.store(to, sums[V - 1]);
+        if lanes == S::LANES {
+            simd.store(to, sum);
         } else {
-            simd.store_some(to, sums[V - 1], last);
+            simd.store_some(to, sum, lanes);
         }
     }
 }
@@ -235,11 +253,12 @@ unsafe fn write<S: Simd, const V: usize>(
 /// # Safety
 /// The promises of [`Slide`] hold.
 #[inline(always)]
-unsafe fn multiply<S: Simd, const M: usize, const V: usize, const ALL: bool>(
+unsafe fn multiply<S: Simd, const M: usize, const V: usize, const ALL: bool, const ENDS: bool>(
     simd: S,
     slide: &Slide<'_, S::Scalar>,
     row: *const S::Scalar,
     weights: *const S::Scalar,
+    ends: [u64; 2],
     sums: &mut [[S::Vector; V]; M],
 ) {
     let live = if ALL { M } else { M - 1 };
@@ -248,10 +267,15 @@ unsafe fn multiply<S: Simd, const M: usize, const V: usize, const ALL: bool>(
     // SAFETY: by the contract of this function.
     unsafe {
         for (tap, &column) in slide.columns.iter().enumerate() {
-            let from = row.add(column as usize);
+            let from = row.wrapping_add(column as usize);
             let mut x = [simd.zero(); V];
             for vector in 0..V {
-                x[vector] = simd.load(from.add(vector * S::LANES));
+                let from = from.wrapping_add(vector * S::LANES);
+                x[vector] = if ENDS && (vector == 0 || vector + 1 == V) {
+                    simd.load_masked(from, simd.mask(ends[usize::from(vector > 0)] >> column))
+                } else {
+                    simd.load(from)
+                };
             }
             for output in 0..live {
                 let weight = simd.splat(*weights.add(output * step + tap));

@@ -2,21 +2,31 @@
 
 use std::ops::Range;
 
+use super::classes::Classes;
 use super::long::Segments;
+use super::slide::MOST_REACH;
 use super::tile::Columns;
 use crate::array::{Element, View};
 use crate::conv::patch::Tile;
 use crate::conv::patch_axis::PatchAxis;
 use crate::shape::{AxisPass, ConvShape, PaddingMode};
-use crate::simd::{Isa, Lanes, Operation, Simd, dispatch};
+use crate::simd::Simd;
 
 /// What the tiles at one place of all planes have in common.
-pub(super) struct Frame {
+pub(super) struct Frame<T> {
     pub axes: [AxisPass; 3],
     pub tile: Tile,
     pub columns: Columns,
     /// The segments into which rows are cut, if they are.
     pub segments: Option<Segments>,
+    /// Where the tile of the first channel of the first image lies, if it is read in place.
+    pub in_place: Option<Source<T>>,
+    /// How its rows follow each other, and the tap rows of one run down them.
+    pub classes: Classes,
+    pub group: usize,
+    /// Where its first output lies in a channel, and whether sums are outputs that are written there as they are.
+    pub output: isize,
+    pub straight: bool,
     /// Depth and height of the staged input.
     pub staged: [PatchAxis; 2],
     /// First input element along each axis, which may lie in the padding.
@@ -35,7 +45,7 @@ struct Line {
     end: usize,
 }
 
-impl Frame {
+impl<T> Frame<T> {
     /// `tile` has outputs and the pass has taps.
     pub fn new(shape: &ConvShape, axes: &[AxisPass; 3], tile: Tile, lanes: usize, segments: Option<Segments>) -> Self {
         let columns = Columns::new(&axes[2], tile.size[2], lanes);
@@ -46,7 +56,22 @@ impl Frame {
             let extent = axes[axis].extent(tile.size[axis], axes[axis].taps) as isize;
             origins[axis] >= 0 && origins[axis] + extent <= shape.input[axis] as isize
         });
-        let mut frame = Frame { axes: *axes, tile, columns, segments, staged, origins, inside, lines: Default::default() };
+        let lines = Default::default();
+        let mut frame = Frame {
+            axes: *axes,
+            tile,
+            columns,
+            segments,
+            in_place: None,
+            classes: Classes::default(),
+            group: 1,
+            output: 0,
+            straight: false,
+            staged,
+            origins,
+            inside,
+            lines,
+        };
         frame.lines = std::array::from_fn(|residue| frame.line(residue, shape.input[2]));
         frame
     }
@@ -87,6 +112,13 @@ pub(super) struct Source<T> {
     /// Planes, and rows, from an output to the next and from a tap to the next.
     pub pixel_steps: [usize; 2],
     pub tap_steps: [usize; 2],
+    /// Columns from an output to the next.
+    pub apart: usize,
+    /// First and end of the planes, and of the rows, that are there. Instead of the others, `zeros` is read.
+    pub inside: [[usize; 2]; 2],
+    pub zeros: *const T,
+    /// First and end of the columns that can be read, if not all can.
+    pub readable: Option<[isize; 2]>,
 }
 
 /// One channel of one image.
@@ -97,59 +129,82 @@ pub(super) struct Channel<'a, E: Element> {
     pub channel: usize,
 }
 
-impl<E: Element<Accumulator: Lanes>> Channel<'_, E> {
-    /// The input itself, if vectors can be read there, `lanes` elements past the last one included.
-    #[inline(always)]
-    pub fn in_place(&self, frame: &Frame, lanes: usize) -> Option<Source<E::Accumulator>> {
-        let (strides, axes) = (self.input.strides(), &frame.axes);
-        let native = E::IN_PLACE && axes[2].input_step == 1 && strides[4] == 1;
-        if !native || !frame.inside || strides.iter().any(|&stride| stride < 0) {
+impl<T> Frame<T> {
+    /// The input itself, if vectors with masks can be read there; `zeros` then is a row of them.
+    pub fn source<S: Simd<Scalar = T>, E: Element<Accumulator = T>>(
+        &self,
+        input: &View<'_, E>,
+        mode: PaddingMode,
+        zeros: &[T],
+    ) -> Option<Source<T>> {
+        let (shape, strides, [_, height, width]) = (input.shape(), input.strides(), &self.axes);
+        let three =
+            height.taps == 3 && width.taps == 3 && height.tap_step == 1 && height.input_step == 2 && self.tile.size[1] > 1;
+        let apart = width.input_step == 1 || (width.input_step == 2 && three && S::PIXELS > 4);
+        let native = E::IN_PLACE && strides[4] == 1 && strides[2] >= 0 && strides[3] >= 0;
+        let masks = S::MASKS && width.extent(1, width.taps) <= MOST_REACH + 1;
+        let padded = self.inside || mode == PaddingMode::Zeros;
+        if !(apart && native && masks && padded && self.segments.is_none()) || zeros.len() < self.columns.row() {
             return None;
         }
-        let mut first = self.image as isize * strides[0] + self.channel as isize * strides[1];
-        let mut reach = 0;
-        for axis in 0..3 {
-            first += frame.origins[axis] * strides[2 + axis];
-            reach += (axes[axis].extent(frame.tile.size[axis], axes[axis].taps) - 1) as isize * strides[2 + axis];
-        }
-        if first + reach + lanes as isize > self.input.last_offset() {
-            return None;
-        }
+        let first: isize = (0..3).map(|axis| self.origins[axis] * strides[2 + axis]).sum();
+        let inside = |axis: usize| [0, shape[2 + axis] as isize].map(|end| (end - self.origins[axis]).max(0) as usize);
         Some(Source {
-            // SAFETY: the first element that the tile reads is inside the input.
-            pointer: unsafe { self.input.pointer().offset(first) }.cast(),
+            pointer: input.pointer().wrapping_offset(first).cast(),
             plane: strides[2] as usize,
             row: strides[3] as usize,
-            pixel_steps: [axes[0].input_step, axes[1].input_step],
-            tap_steps: [axes[0].tap_step, axes[1].tap_step],
+            pixel_steps: [self.axes[0].input_step, height.input_step],
+            tap_steps: [self.axes[0].tap_step, height.tap_step],
+            apart: width.input_step,
+            inside: [inside(0), inside(1)],
+            zeros: zeros.as_ptr(),
+            readable: Some([0, shape[4] as isize].map(|end| end - self.origins[2])),
         })
+    }
+}
+
+impl<E: Element> Channel<'_, E> {
+    /// The input itself, where the frame allows it.
+    #[inline(always)]
+    pub fn in_place(&self, frame: &Frame<E::Accumulator>) -> Option<Source<E::Accumulator>> {
+        let strides = self.input.strides();
+        let offset = self.image as isize * strides[0] + self.channel as isize * strides[1];
+        frame.in_place.map(|source| Source { pointer: source.pointer.wrapping_offset(offset), ..source })
     }
 
     /// A copy, widened, with the padding filled in.
-    pub fn staged(&self, isa: Isa, frame: &Frame, scratch: &mut [E::Accumulator]) -> Source<E::Accumulator> {
+    #[inline(always)]
+    pub fn staged<S: Simd<Scalar = E::Accumulator>>(
+        &self,
+        simd: S,
+        frame: &Frame<E::Accumulator>,
+        scratch: &mut [E::Accumulator],
+    ) -> Source<E::Accumulator> {
         let height = frame.staged[1].length;
         let row = frame.columns.row();
         let pointer = scratch.as_ptr();
-        dispatch(isa, Stage { channel: self, frame, scratch });
+        Stage { channel: self, frame, scratch }.run(simd);
         Source {
             pointer,
             plane: height * row,
             row,
             pixel_steps: frame.staged.map(|axis| axis.pixel_step),
             tap_steps: frame.staged.map(|axis| axis.tap_step),
+            apart: 1,
+            inside: [[0, usize::MAX]; 2],
+            zeros: pointer,
+            readable: None,
         }
     }
 }
 
 struct Stage<'a, E: Element> {
     channel: &'a Channel<'a, E>,
-    frame: &'a Frame,
+    frame: &'a Frame<E::Accumulator>,
     scratch: &'a mut [E::Accumulator],
 }
 
-impl<E: Element> Operation<E::Accumulator> for Stage<'_, E> {
-    type Output = ();
-
+impl<E: Element> Stage<'_, E> {
     #[inline(always)]
     fn run<S: Simd<Scalar = E::Accumulator>>(self, simd: S) {
         let Stage { channel: Channel { input, mode, .. }, frame, scratch } = self;
@@ -277,7 +332,7 @@ impl<E: Element> Channel<'_, E> {
     unsafe fn any<S: Simd<Scalar = E::Accumulator>>(
         &self,
         simd: S,
-        frame: &Frame,
+        frame: &Frame<E::Accumulator>,
         line: Line,
         from: *const E,
         to: *mut E::Accumulator,

@@ -45,6 +45,19 @@ pub fn gamma(n: usize, roundoff: f64) -> f64 {
     product / (1.0 - product)
 }
 
+/// To float32 with an odd last bit where it is not exact, so that a second rounding to 16 bits is that of the number itself
+/// (S. Boldo and G. Melquiond, Emulation of FMA and correctly rounded sums: proved algorithms using rounding to odd, 2008).
+fn rounded_to_odd(value: f64) -> f32 {
+    let near = value as f32;
+    let exact = f64::from(near) == value || value.is_nan();
+    if exact || near.to_bits() & 1 == 1 {
+        return near;
+    }
+    let outward = value.abs() > f64::from(near.abs());
+    let bits = near.abs().to_bits();
+    f32::from_bits(if outward { bits + 1 } else { bits - 1 }).copysign(value as f32)
+}
+
 fn drawn_float(random: &mut Random, draw: Draw) -> f64 {
     match draw {
         Draw::Exact => (random.below(33) as f64 - 16.0) / 8.0,
@@ -90,8 +103,8 @@ macro_rules! float {
 }
 float!(f32, f32::EPSILON as f64 / 2.0, |value: f64| value as f32, f64::from);
 float!(f64, f64::EPSILON / 2.0, |value: f64| value, f64::from);
-float!(f16, f32::EPSILON as f64 / 2.0, f16::from_f64, f64::from);
-float!(bf16, f32::EPSILON as f64 / 2.0, bf16::from_f64, f64::from);
+float!(f16, f32::EPSILON as f64 / 2.0, |value: f64| f16::from_f32(rounded_to_odd(value)), f64::from);
+float!(bf16, f32::EPSILON as f64 / 2.0, |value: f64| bf16::from_f32(rounded_to_odd(value)), f64::from);
 
 macro_rules! integer {
     ($from_bits:expr; $($dtype:ty)*) => { $(
