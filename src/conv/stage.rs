@@ -164,23 +164,22 @@ impl<E: Element> Line<E> {
     /// The columns from `origin` on, `step` apart, are inside the row.
     #[inline(always)]
     unsafe fn apart<S: Simd<Scalar = E::Accumulator>>(&self, simd: S, origin: isize, step: usize, row: &mut [E::Accumulator]) {
-        // SAFETY: by the contract of this function.
-        let element = |column: usize| unsafe { *self.line.offset((origin + (column * step) as isize) * self.stride) };
+        // SAFETY: by the contract of this function; an empty row has no elements.
+        let element = |column: usize, apart: isize| unsafe { *self.line.offset(origin * self.stride + column as isize * apart) };
+        let apart = step as isize * self.stride;
         if E::IN_PLACE {
             for (column, to) in row.iter_mut().enumerate() {
-                *to = element(column).widen();
+                *to = element(column, apart).widen();
             }
             return;
         }
         for (index, to) in row.chunks_mut(MOST_LANES).enumerate() {
             let mut run = [E::default(); MOST_LANES];
-            let (run, first) = (&mut run[..to.len()], index * MOST_LANES);
-            if step as isize * self.stride == 2 {
-                // Known to the compiler, which shuffles.
-                let every_second = |position: usize| unsafe { *self.line.offset(origin * self.stride).add(2 * position) };
-                run.iter_mut().enumerate().for_each(|(position, from)| *from = every_second(first + position));
-            } else {
-                run.iter_mut().enumerate().for_each(|(position, from)| *from = element(first + position));
+            let run = &mut run[..to.len()];
+            for (position, from) in run.iter_mut().enumerate() {
+                let column = index * MOST_LANES + position;
+                // A distance that the compiler knows becomes shuffles.
+                *from = if apart == 2 { element(column, 2) } else { element(column, apart) };
             }
             widen_run(simd, run, to);
         }

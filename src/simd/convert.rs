@@ -18,7 +18,9 @@ pub fn widen_run<S: Simd, E: Element<Accumulator = S::Scalar>>(simd: S, from: &[
         }
         let left = count - done;
         if left == 0 {
-        } else if E::IN_PLACE {
+            return;
+        }
+        if E::IN_PLACE {
             simd.store_some(target.add(done), simd.load_some(source.add(done).cast(), left), left);
         } else if done > 0 {
             // Once more what precedes them: cheaper than a part of a vector.
@@ -47,7 +49,9 @@ pub fn narrow_run<S: Simd, E: Element<Accumulator = S::Scalar>>(simd: S, from: &
         }
         let left = count - done;
         if left == 0 {
-        } else if E::IN_PLACE {
+            return;
+        }
+        if E::IN_PLACE {
             simd.store_some(target.add(done).cast(), simd.load_some(source.add(done), left), left);
         } else if done > 0 {
             let last = count - S::LANES;
