@@ -84,7 +84,7 @@ pub trait Sum: Plain {
 pub trait Element: Plain + PartialEq + std::fmt::Debug {
     /// The dtype's name.
     const DTYPE: DType;
-    /// True where `Accumulator` is the very same type, so that kernels may read arrays in place.
+    /// True where `Accumulator` has the same bits, so that kernels may read arrays in place.
     const IN_PLACE: bool;
     /// What products are added up in.
     type Accumulator: Accumulator;
@@ -102,12 +102,6 @@ pub trait Element: Plain + PartialEq + std::fmt::Debug {
     #[inline(always)]
     fn as_sums(_run: &[Self]) -> Option<&[Self::Sum]> {
         None
-    }
-    /// Widens a contiguous run; 16-bit floats use the CPU's conversion where it has one.
-    fn widen_run(from: &[Self], to: &mut [Self::Accumulator]) {
-        for (to, from) in to.iter_mut().zip(from) {
-            *to = from.widen();
-        }
     }
 }
 

@@ -119,9 +119,6 @@ macro_rules! half_float {
             fn from_sum(value: f32) -> Self {
                 <$type>::from_f32(value)
             }
-            fn widen_run(from: &[Self], to: &mut [f32]) {
-                half::slice::HalfFloatSliceExt::convert_to_f32_slice(from, &mut to[..from.len()]);
-            }
         }
         impl Ordered for $type {
             type Key = i16;
@@ -147,8 +144,8 @@ macro_rules! half_float {
 half_float!(f16, F16);
 half_float!(bf16, BF16);
 
-macro_rules! integer {
-    ($type:ty, $dtype:ident, $sum:ty) => {
+macro_rules! wrapping {
+    ($($type:ty)*) => { $(
         impl Accumulator for $type {
             #[inline(always)]
             fn plus(self, other: Self) -> Self {
@@ -159,18 +156,25 @@ macro_rules! integer {
                 self.wrapping_mul(other)
             }
         }
+    )* };
+}
+wrapping!(i16 i32 i64);
+
+// Sums that wrap around are the same with and without a sign, and those of 8 bits are the lower half of those of 16.
+macro_rules! integer {
+    ($type:ty, $dtype:ident, $accumulator:ty, $sum:ty) => {
         impl Element for $type {
             const DTYPE: DType = DType::$dtype;
-            const IN_PLACE: bool = true;
-            type Accumulator = $type;
+            const IN_PLACE: bool = size_of::<$type>() == size_of::<$accumulator>();
+            type Accumulator = $accumulator;
             type Sum = $sum;
             #[inline(always)]
-            fn widen(self) -> $type {
-                self
+            fn widen(self) -> $accumulator {
+                self as $accumulator
             }
             #[inline(always)]
-            fn narrow(value: $type) -> Self {
-                value
+            fn narrow(value: $accumulator) -> Self {
+                value as $type
             }
             #[inline(always)]
             fn to_sum(self) -> $sum {
@@ -203,14 +207,14 @@ macro_rules! integer {
         }
     };
 }
-integer!(i8, I8, i64);
-integer!(i16, I16, i64);
-integer!(i32, I32, i64);
-integer!(i64, I64, i64);
-integer!(u8, U8, i64);
-integer!(u16, U16, i64);
-integer!(u32, U32, i64);
-integer!(u64, U64, u64);
+integer!(i8, I8, i16, i64);
+integer!(i16, I16, i16, i64);
+integer!(i32, I32, i32, i64);
+integer!(i64, I64, i64, i64);
+integer!(u8, U8, i16, i64);
+integer!(u16, U16, i16, i64);
+integer!(u32, U32, i32, i64);
+integer!(u64, U64, i64, u64);
 
 impl Sum for i64 {
     #[inline(always)]

@@ -3,7 +3,7 @@
 use super::plan::{Algorithm, Plan};
 use crate::array::{Element, View};
 use crate::shape::{AxisPass, ConvShape};
-use crate::simd::{Isa, Lanes, Operation, Simd, dispatch};
+use crate::simd::{Isa, Lanes, MOST_LANES, Operation, Simd, dispatch, widen_run};
 
 /// Taps packed together, so that the lines of the panel being written stay in the L1 cache.
 const TAPS: usize = 16;
@@ -60,6 +60,16 @@ impl Block {
     }
 }
 
+/// Room for as many vectors as one has lanes.
+#[repr(align(64))]
+pub(super) struct Square<T>(pub [T; MOST_LANES * MOST_LANES]);
+
+impl<T: Copy + Default> Default for Square<T> {
+    fn default() -> Self {
+        Square([T::default(); MOST_LANES * MOST_LANES])
+    }
+}
+
 /// `panel[tap][lane]`: for every tap of the chunk, in the kernel's order, the weights of the block; lanes beyond the last
 /// output channel are zero.
 pub(super) fn pack<E: Element<Accumulator: Lanes>>(
@@ -95,7 +105,7 @@ pub(super) fn pack<E: Element<Accumulator: Lanes>>(
         from: 0,
         panel,
     };
-    if E::IN_PLACE && source.taps_are_adjacent() {
+    if source.taps_are_adjacent() {
         source.from = dispatch(isa, Transpose { source: &mut source, total });
     }
     source.gather(total);
@@ -171,14 +181,23 @@ impl<E: Element> Operation<E::Accumulator> for Transpose<'_, '_, '_, E> {
             return 0;
         }
         let whole = total / S::LANES * S::LANES;
+        let mut square = Square::default();
         for tap in (0..whole).step_by(S::LANES) {
             for lane in (0..source.lanes).step_by(S::LANES) {
-                // SAFETY: the block's output channels and taps are inside the weight, whose elements are accumulators
-                // (`IN_PLACE`); the panel has `total` rows of `all_lanes`.
+                // SAFETY: the block's output channels and taps are inside the weight; with `IN_PLACE` its elements are
+                // accumulators. The panel has `total` rows of `all_lanes`, a square LANES rows of LANES.
                 unsafe {
                     let from = source.weight.pointer().offset(source.first + lane as isize * source.lane + tap as isize);
                     let to = source.panel.as_mut_ptr().add(tap * source.all_lanes + lane);
-                    simd.transpose(from.cast(), source.lane as usize, to, source.all_lanes);
+                    if E::IN_PLACE {
+                        simd.transpose(from.cast(), source.lane as usize, to, source.all_lanes);
+                        continue;
+                    }
+                    for (row, widened) in square.0.chunks_exact_mut(S::LANES).take(S::LANES).enumerate() {
+                        let taps = std::slice::from_raw_parts(from.offset(row as isize * source.lane), S::LANES);
+                        widen_run(simd, taps, widened);
+                    }
+                    simd.transpose(square.0.as_ptr(), S::LANES, to, source.all_lanes);
                 }
             }
         }

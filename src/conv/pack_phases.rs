@@ -3,10 +3,10 @@
 //! The taps of one phase lie a stride apart in the weights, so that packing phase by phase would read every cache line as often
 //! as there are phases.
 
-use super::pack::Block;
+use super::pack::{Block, Square};
 use crate::array::{Element, View};
 use crate::shape::{AxisPass, ConvShape};
-use crate::simd::{Isa, Lanes, Operation, Simd, dispatch};
+use crate::simd::{Isa, Lanes, Operation, Simd, dispatch, widen_run};
 
 /// Elements of the largest kernel that is packed in one walk: the lists of it stay small beside the scratch memory.
 pub(super) const MOST_ELEMENTS: usize = 1024;
@@ -37,7 +37,7 @@ pub(super) fn destinations(shape: &ConvShape, passes: &[[AxisPass; 3]], lanes: u
     destinations
 }
 
-/// Packs one block for all passes, if its weights lie as in a C-ordered array of the accumulator's type; says whether it did.
+/// Packs one block for all passes, if its weights lie as in a C-ordered array; says whether it did.
 pub(super) fn pack_phases<E: Element<Accumulator: Lanes>>(
     isa: Isa,
     shape: &ConvShape,
@@ -50,7 +50,7 @@ pub(super) fn pack_phases<E: Element<Accumulator: Lanes>>(
     let elements = shape.kernel.iter().product::<usize>();
     let [_, lane, strides @ ..] = weight.strides();
     let adjacent = strides == [(height * width) as isize, width as isize, 1] && lane == elements as isize;
-    if !E::IN_PLACE || !adjacent || block.channels(shape) != block.lanes {
+    if !adjacent || block.channels(shape) != block.lanes {
         return false;
     }
     dispatch(isa, Walk { shape, weight, block, destinations, panels })
@@ -64,9 +64,6 @@ struct Walk<'a, E: Element> {
     panels: &'a mut [E::Accumulator],
 }
 
-#[repr(align(64))]
-struct Square<T>([T; 256]);
-
 impl<E: Element> Operation<E::Accumulator> for Walk<'_, E> {
     type Output = bool;
 
@@ -77,22 +74,19 @@ impl<E: Element> Operation<E::Accumulator> for Walk<'_, E> {
             return false;
         }
         let elements = destinations.len();
-        let mut square = Square([E::Accumulator::default(); 256]);
+        let (mut square, mut columns) = (Square::default(), Square::default());
         for channel in 0..shape.in_channels {
             let row = (block.group * shape.in_channels + channel) as isize * weight.strides()[0];
             for lane in (0..block.lanes).step_by(S::LANES) {
-                // SAFETY: the channels of the block are inside the weights, whose elements are accumulators (`IN_PLACE`).
-                let from = unsafe { weight.pointer().offset(row).add((block.first + lane) * elements) }.cast::<S::Scalar>();
+                // SAFETY: the channels of the block are inside the weights.
+                let from = unsafe { weight.pointer().offset(row).add((block.first + lane) * elements) };
                 for first in (0..elements).step_by(S::LANES) {
                     let count = S::LANES.min(elements - first);
-                    for at in 0..S::LANES {
-                        // SAFETY: `count` elements of one channel pair; a square holds LANES rows of LANES.
-                        unsafe {
-                            let row = simd.load_some(from.add(at * elements + first), count);
-                            simd.store(square.0.as_mut_ptr().add(at * S::LANES), row);
-                        }
+                    for (at, row) in square.0.chunks_exact_mut(S::LANES).take(S::LANES).enumerate() {
+                        // SAFETY: elements of one channel pair.
+                        let elements = unsafe { std::slice::from_raw_parts(from.add(at * elements + first), count) };
+                        widen_run(simd, elements, &mut row[..count]);
                     }
-                    let mut columns = Square([E::Accumulator::default(); 256]);
                     // SAFETY: both squares hold LANES rows of LANES.
                     unsafe { simd.transpose(square.0.as_ptr(), S::LANES, columns.0.as_mut_ptr(), S::LANES) };
                     for (column, to) in destinations[first..first + count].iter().enumerate() {

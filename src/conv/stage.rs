@@ -4,7 +4,7 @@
 use super::patch::{Patch, Request};
 use crate::array::{Element, View};
 use crate::shape::PaddingMode;
-use crate::simd::{Operation, Simd};
+use crate::simd::{MOST_LANES, Operation, Simd, widen_run};
 
 /// Copies the box of a request, row by row.
 pub(super) struct Stage<'a, E: Element> {
@@ -19,11 +19,15 @@ impl<E: Element> Operation<E::Accumulator> for Stage<'_, E> {
 
     #[inline(always)]
     fn run<S: Simd<Scalar = E::Accumulator>>(self, simd: S) {
-        let Stage { request, input, patch, scratch } = self;
+        let Stage { request, input, patch, .. } = self;
         let shape = request.shape;
-        let [depth, height, _] = patch.axes.map(|axis| axis.length);
-        let row = patch.strides[1];
+        let [depth, mut height, _] = patch.axes.map(|axis| axis.length);
+        let mut row = patch.strides[1];
         let origins: [isize; 3] = std::array::from_fn(|axis| request.origin(axis));
+        let joined = self.rows_are_neighbours(origins);
+        if joined {
+            (height, row) = (1, height * row);
+        }
         // A channel at a time: its rows lie side by side in the input.
         for channel in 0..request.chunk.channel_count() {
             for z in 0..depth {
@@ -37,15 +41,20 @@ impl<E: Element> Operation<E::Accumulator> for Stage<'_, E> {
                     let in_height = shape.mode.source(origins[1] + y_source as isize, shape.input[1]);
                     let source = in_depth.zip(in_height);
                     let start = (channel * depth + z) * height * row + y * row;
-                    let target = &mut scratch[start..start + row];
+                    let target = &mut self.scratch[start..start + row];
                     match source {
                         None => target.fill(E::Accumulator::default()),
                         Some((z, y)) => {
                             let at = input.offset([request.image, request.first_channel() + channel, z, y, 0]);
                             // SAFETY: the index is inside the input.
                             let line = unsafe { input.pointer().offset(at) };
-                            let line = Line { line, stride: input.strides()[4], size: shape.input[2], mode: shape.mode };
-                            line.stage(simd, origins[2], patch, target);
+                            let size = if joined { row } else { shape.input[2] };
+                            let line = Line { line, stride: input.strides()[4], size, mode: shape.mode };
+                            if joined {
+                                line.neighbours(simd, 0, target);
+                            } else {
+                                line.stage(simd, origins[2], patch, target);
+                            }
                         }
                     }
                 }
@@ -54,7 +63,19 @@ impl<E: Element> Operation<E::Accumulator> for Stage<'_, E> {
     }
 }
 
-/// One row of the input.
+impl<E: Element> Stage<'_, E> {
+    /// Whether the rows of the box are whole rows of the input which lie side by side there as in the patch.
+    fn rows_are_neighbours(&self, [_, y, x]: [isize; 3]) -> bool {
+        let (shape, [_, rows, columns]) = (self.request.shape, &self.patch.axes);
+        let [_, height, width] = shape.input;
+        let [.., down, across] = self.input.strides();
+        let whole = x == 0 && columns.is_natural() && [columns.length, self.patch.strides[1]] == [width; 2];
+        let inside = rows.is_natural() && y >= 0 && y as usize + rows.length <= height;
+        whole && inside && self.patch.interleave == 1 && down == across * width as isize
+    }
+}
+
+/// One row of the input, or all of them in one.
 #[derive(Clone, Copy)]
 struct Line<E> {
     line: *const E,
@@ -88,10 +109,10 @@ impl<E: Element> Line<E> {
             for residue in 0..patch.interleave {
                 let count = (axis.length - residue).div_ceil(patch.interleave);
                 let target = &mut row[residue * patch.phase..residue * patch.phase + count];
-                self.every(origin + residue as isize, patch.interleave, target);
+                self.every(simd, origin + residue as isize, patch.interleave, target);
             }
         } else if axis.run == 1 {
-            self.every(origin, axis.jump, &mut row[..axis.length]);
+            self.every(simd, origin, axis.jump, &mut row[..axis.length]);
         } else {
             for first in (0..axis.length).step_by(axis.run) {
                 self.neighbours(simd, origin + axis.source(first) as isize, &mut row[first..first + axis.run]);
@@ -116,41 +137,51 @@ impl<E: Element> Line<E> {
         if begin == end {
             return;
         }
-        if self.stride != 1 {
-            for column in begin..end {
-                row[column] = self.at(origin + column as isize);
-            }
-            return;
-        }
-        let count = end - begin;
-        // SAFETY: these columns are inside the row and adjacent; with `IN_PLACE` an element is its accumulator.
+        let origin = origin + begin as isize;
+        // SAFETY: these columns are inside the row; with a stride of 1 they are a slice.
         unsafe {
-            let from = self.line.offset(origin + begin as isize);
-            if !E::IN_PLACE {
-                E::widen_run(std::slice::from_raw_parts(from, count), &mut row[begin..end]);
-                return;
-            }
-            let (from, to) = (from.cast::<E::Accumulator>(), row[begin..end].as_mut_ptr());
-            let mut done = 0;
-            while done + S::LANES <= count {
-                simd.store(to.add(done), simd.load(from.add(done)));
-                done += S::LANES;
-            }
-            if done < count {
-                simd.store_some(to.add(done), simd.load_some(from.add(done), count - done), count - done);
+            if self.stride == 1 {
+                widen_run(simd, std::slice::from_raw_parts(self.line.offset(origin), end - begin), &mut row[begin..end]);
+            } else {
+                self.apart(simd, origin, 1, &mut row[begin..end]);
             }
         }
     }
 
     #[inline(always)]
-    fn every(&self, origin: isize, step: usize, row: &mut [E::Accumulator]) {
+    fn every<S: Simd<Scalar = E::Accumulator>>(&self, simd: S, origin: isize, step: usize, row: &mut [E::Accumulator]) {
         let (begin, end) = self.inside(origin, step, row.len());
         for column in (0..begin).chain(end..row.len()) {
             row[column] = self.at(origin + (column * step) as isize);
         }
-        for column in begin..end {
-            // SAFETY: the column is inside the row.
-            row[column] = unsafe { *self.line.offset((origin + (column * step) as isize) * self.stride) }.widen();
+        // SAFETY: these columns are inside the row.
+        unsafe { self.apart(simd, origin + (begin * step) as isize, step, &mut row[begin..end]) };
+    }
+
+    /// Elements that are not neighbours. They are collected before they are widened, which vectors do.
+    ///
+    /// # Safety
+    /// The columns from `origin` on, `step` apart, are inside the row.
+    #[inline(always)]
+    unsafe fn apart<S: Simd<Scalar = E::Accumulator>>(&self, simd: S, origin: isize, step: usize, row: &mut [E::Accumulator]) {
+        // SAFETY: by the contract of this function; an empty row has no elements.
+        let element = |column: usize, apart: isize| unsafe { *self.line.offset(origin * self.stride + column as isize * apart) };
+        let apart = step as isize * self.stride;
+        if E::IN_PLACE {
+            for (column, to) in row.iter_mut().enumerate() {
+                *to = element(column, apart).widen();
+            }
+            return;
+        }
+        for (index, to) in row.chunks_mut(MOST_LANES).enumerate() {
+            let mut run = [E::default(); MOST_LANES];
+            let run = &mut run[..to.len()];
+            for (position, from) in run.iter_mut().enumerate() {
+                let column = index * MOST_LANES + position;
+                // A distance that the compiler knows becomes shuffles.
+                *from = if apart == 2 { element(column, 2) } else { element(column, apart) };
+            }
+            widen_run(simd, run, to);
         }
     }
 }

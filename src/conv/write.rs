@@ -3,7 +3,7 @@
 use super::epilogue::Epilogue;
 use super::plan::DIRECT_PIECE;
 use crate::array::{Element, SharedOutput};
-use crate::simd::{Operation, Simd};
+use crate::simd::{Operation, Simd, narrow_run};
 
 /// Where the pixels of a tile lie, counted from the first element of a channel.
 #[derive(Clone, Copy)]
@@ -68,9 +68,9 @@ impl<E: Element> Operation<E::Accumulator> for Write<'_, E> {
                     let last = (first + vector + 1).is_multiple_of(per_row);
                     let sums = &mut sums[index * S::LANES..(index + 1) * S::LANES];
                     if last {
-                        target.vector(channel + of, vector, &mut sums[..tail], step, residual_step);
+                        target.vector(simd, channel + of, vector, &mut sums[..tail], (step, residual_step));
                     } else {
-                        target.vector(channel + of, vector, sums, step, residual_step);
+                        target.vector(simd, channel + of, vector, sums, (step, residual_step));
                     }
                 }
             }
@@ -107,25 +107,16 @@ impl<E: Element> Target<'_, E> {
         let mut start = 0;
         for &end in &runs.ends[..runs.count] {
             let end = usize::from(end);
-            // SAFETY: the places are this task's own, and those of a run are `step` apart; with `IN_PLACE` an element is its
-            // accumulator.
+            let row = &row[start..end];
+            // SAFETY: the places are this task's own, and those of a run are `step` apart.
             unsafe {
                 let run = to.offset(self.places.output[start]);
-                let row = &row[start..end];
-                let mut done = 0;
-                if runs.step != 1 {
+                if runs.step == 1 {
+                    narrow_run(simd, row, std::slice::from_raw_parts_mut(run, row.len()));
+                } else {
                     for (at, value) in row.iter().enumerate() {
                         *run.offset(at as isize * runs.step) = E::narrow(*value);
                     }
-                    done = row.len();
-                } else if E::IN_PLACE {
-                    while done + S::LANES <= row.len() {
-                        simd.store(run.cast::<S::Scalar>().add(done), simd.load(row.as_ptr().add(done)));
-                        done += S::LANES;
-                    }
-                }
-                for at in done..row.len() {
-                    *run.add(at) = E::narrow(*row.get_unchecked(at));
                 }
             }
             start = end;
@@ -134,7 +125,14 @@ impl<E: Element> Target<'_, E> {
 
     /// Writes one vector of pixels of one channel.
     #[inline(always)]
-    fn vector(&self, channel: usize, vector: usize, sums: &mut [E::Accumulator], step: isize, residual_step: isize) {
+    fn vector<S: Simd<Scalar = E::Accumulator>>(
+        &self,
+        simd: S,
+        channel: usize,
+        vector: usize,
+        sums: &mut [S::Scalar],
+        (step, residual_step): (isize, isize),
+    ) {
         let from = self.residual(channel);
         // SAFETY: the residual has an element at each of its places.
         let residual = |at: usize| unsafe { *from.offset(self.places.residual[vector] + at as isize * residual_step) };
@@ -143,9 +141,7 @@ impl<E: Element> Target<'_, E> {
         unsafe {
             let to = self.output.channel(self.image, channel).offset(self.places.output[vector]);
             if step == 1 {
-                for (at, sum) in sums.iter().enumerate() {
-                    *to.add(at) = E::narrow(*sum);
-                }
+                narrow_run(simd, sums, std::slice::from_raw_parts_mut(to, sums.len()));
             } else {
                 for (at, sum) in sums.iter().enumerate() {
                     *to.offset(at as isize * step) = E::narrow(*sum);

@@ -127,8 +127,7 @@ macro_rules! lanes {
 lanes! {
     f32: Avx512<f32>, Avx2<f32>, 4;
     f64: Avx512<f64>, Avx2<f64>, 2;
-    i8: Portable<i8, 16>, Portable<i8, 16>, 16;
-    i16: Portable<i16, 16>, Portable<i16, 16>, 16;
+    i16: Avx512<i16>, Avx2<i16>, 8;
     i32: Avx512<i32>, Avx2<i32>, 4;
     i64: Avx512<i64>, Portable<i64, 4>, 2;
     Bool: Portable<Bool, 16>, Portable<Bool, 16>, 16;
@@ -139,8 +138,7 @@ lanes! {
 lanes! {
     f32: Portable<f32, 4>, Portable<f32, 4>, 4;
     f64: Portable<f64, 2>, Portable<f64, 2>, 2;
-    i8: Portable<i8, 16>, Portable<i8, 16>, 16;
-    i16: Portable<i16, 16>, Portable<i16, 16>, 16;
+    i16: Portable<i16, 8>, Portable<i16, 8>, 8;
     i32: Portable<i32, 4>, Portable<i32, 4>, 4;
     i64: Portable<i64, 2>, Portable<i64, 2>, 2;
     Bool: Portable<Bool, 16>, Portable<Bool, 16>, 16;

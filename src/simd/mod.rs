@@ -4,6 +4,7 @@
 //! once, generic over [`Simd`], and everything they call is `#[inline(always)]`: a helper that is not inlined into the
 //! `target_feature` shim of `dispatch` loses the features, and each intrinsic in it becomes a call.
 
+mod convert;
 mod dispatch;
 mod peak;
 mod portable;
@@ -11,12 +12,19 @@ mod portable;
 mod transpose;
 #[cfg(target_arch = "x86_64")]
 mod x86;
+#[cfg(target_arch = "x86_64")]
+mod x86_convert;
 
+pub use convert::{narrow_run, widen_run};
 pub use dispatch::{Body, Isa, Lanes, Operation, dispatch, vectorised};
 pub use peak::fma_peak;
 pub use portable::Portable;
 
-use crate::array::Accumulator;
+use crate::array::{Accumulator, Element};
+use convert::{load_each, store_each};
+
+/// No vector has more lanes.
+pub const MOST_LANES: usize = 32;
 
 /// The vector operations of one instruction set on one element type.
 pub trait Simd: Copy + Send + Sync {
@@ -79,4 +87,22 @@ pub trait Simd: Copy + Send + Sync {
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// Every second lane of `a` and then of `b`, the first among them.
     fn evens(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// Lanes from elements that are narrower, or the same.
+    ///
+    /// # Safety
+    /// `LANES` elements can be read from `from`.
+    #[inline(always)]
+    unsafe fn load_widened<E: Element<Accumulator = Self::Scalar>>(self, from: *const E) -> Self::Vector {
+        // SAFETY: the caller promises the memory; with `IN_PLACE` it holds accumulators.
+        unsafe { if E::IN_PLACE { self.load(from.cast()) } else { load_each(self, from) } }
+    }
+    /// Lanes to elements that are narrower, or the same.
+    ///
+    /// # Safety
+    /// `LANES` elements can be written from `to`.
+    #[inline(always)]
+    unsafe fn store_narrowed<E: Element<Accumulator = Self::Scalar>>(self, to: *mut E, vector: Self::Vector) {
+        // SAFETY: the caller promises the memory; with `IN_PLACE` it holds accumulators.
+        unsafe { if E::IN_PLACE { self.store(to.cast(), vector) } else { store_each(self, to, vector) } }
+    }
 }

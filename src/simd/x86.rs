@@ -3,10 +3,14 @@
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
+use super::convert::{load_each, store_each};
 use super::dispatch::{Held, with_avx2, with_avx512};
-use super::transpose::{transpose_256_32, transpose_256_64, transpose_256_128, transpose_512_32, transpose_512_64};
+use super::transpose::{
+    transpose_256_16, transpose_256_32, transpose_256_64, transpose_256_128, transpose_512_16, transpose_512_32, transpose_512_64,
+};
+use super::x86_convert::*;
 use super::{Operation, Simd};
-use crate::array::{Complex32, Complex64};
+use crate::array::{Complex32, Complex64, DType, Element};
 
 /// Proof that the CPU has AVX-512 (F, BW, DQ, VL).
 #[derive(Clone, Copy)]
@@ -23,6 +27,7 @@ macro_rules! token {
         zero $zero:ident, splat $splat:ident, load $load:ident, store $store:ident, load_some $load_some:ident,
         store_some $store_some:ident, transpose $transpose:ident, multiply_add $multiply_add:ident,
         add $add:ident, evens $evens:ident, mask $mask:ident -> $mask_type:ty, load_masked $load_masked:ident
+        $(, $narrow:ident $load_narrow:ident $store_narrow:ident)*
     ) => {
         impl $token<$scalar> {
             /// # Safety
@@ -106,6 +111,28 @@ macro_rules! token {
                 // SAFETY: the token proves the instruction set.
                 unsafe { $evens(a, b) }
             }
+            #[inline(always)]
+            unsafe fn load_widened<E: Element<Accumulator = $scalar>>(self, from: *const E) -> $vector {
+                // SAFETY: the token proves the instruction set, the caller the memory; with `IN_PLACE` it holds accumulators.
+                unsafe {
+                    match E::DTYPE {
+                        $(DType::$narrow => $load_narrow(from.cast()),)*
+                        _ if E::IN_PLACE => self.load(from.cast()),
+                        _ => load_each(self, from),
+                    }
+                }
+            }
+            #[inline(always)]
+            unsafe fn store_narrowed<E: Element<Accumulator = $scalar>>(self, to: *mut E, vector: $vector) {
+                // SAFETY: the token proves the instruction set, the caller the memory; with `IN_PLACE` it holds accumulators.
+                unsafe {
+                    match E::DTYPE {
+                        $(DType::$narrow => $store_narrow(to.cast(), vector),)*
+                        _ if E::IN_PLACE => self.store(to.cast(), vector),
+                        _ => store_each(self, to, vector),
+                    }
+                }
+            }
         }
     };
 }
@@ -116,7 +143,8 @@ token!(
     zero _mm512_setzero_ps, splat _mm512_set1_ps, load _mm512_loadu_ps, store _mm512_storeu_ps, load_some load_some_512_32,
     store_some store_some_512_32, transpose transpose_512_32, multiply_add _mm512_fmadd_ps,
     add _mm512_add_ps, evens evens_512_32,
-    mask mask_512_32 -> __mmask16, load_masked load_masked_512_32
+    mask mask_512_32 -> __mmask16, load_masked load_masked_512_32,
+    F16 load_512_f16 store_512_f16, BF16 load_512_bf16 store_512_bf16
 );
 token!(
     Avx512<f64>, __m512d, lanes 8, pixels 10, fused true, shim with_avx512,
@@ -124,6 +152,14 @@ token!(
     store_some store_some_512_64, transpose transpose_512_64, multiply_add _mm512_fmadd_pd,
     add _mm512_add_pd, evens evens_512_64,
     mask mask_512_64 -> __mmask8, load_masked load_masked_512_64
+);
+token!(
+    Avx512<i16>, __m512i, lanes 32, pixels 10, fused false, shim with_avx512,
+    zero _mm512_setzero_si512, splat _mm512_set1_epi16, load _mm512_loadu_si512, store _mm512_storeu_si512, load_some load_some_512_i16,
+    store_some store_some_512_i16, transpose transpose_512_16, multiply_add add_product_512_i16,
+    add _mm512_add_epi16, evens evens_512_i16,
+    mask mask_512_16 -> __mmask32, load_masked load_masked_512_i16,
+    I8 load_512_i8 store_512_i8
 );
 token!(
     Avx512<i32>, __m512i, lanes 16, pixels 10, fused false, shim with_avx512,
@@ -144,7 +180,8 @@ token!(
     zero _mm256_setzero_ps, splat _mm256_set1_ps, load _mm256_loadu_ps, store _mm256_storeu_ps, load_some load_some_256_32,
     store_some store_some_256_32, transpose transpose_256_32, multiply_add _mm256_fmadd_ps,
     add _mm256_add_ps, evens evens_256_32,
-    mask mask_256_32 -> __m256i, load_masked _mm256_maskload_ps
+    mask mask_256_32 -> __m256i, load_masked _mm256_maskload_ps,
+    F16 load_256_f16 store_256_f16, BF16 load_256_bf16 store_256_bf16
 );
 token!(
     Avx2<f64>, __m256d, lanes 4, pixels 6, fused true, shim with_avx2,
@@ -152,6 +189,14 @@ token!(
     store_some store_some_256_64, transpose transpose_256_64, multiply_add _mm256_fmadd_pd,
     add _mm256_add_pd, evens evens_256_64,
     mask mask_256_64 -> __m256i, load_masked _mm256_maskload_pd
+);
+token!(
+    Avx2<i16>, __m256i, lanes 16, pixels 6, fused false, shim with_avx2,
+    zero _mm256_setzero_si256, splat _mm256_set1_epi16, load _mm256_loadu_si256, store _mm256_storeu_si256, load_some load_some_256_i16,
+    store_some store_some_256_i16, transpose transpose_256_16, multiply_add add_product_256_i16,
+    add _mm256_add_epi16, evens evens_256_i16,
+    mask mask_256_16 -> u64, load_masked load_masked_256_i16,
+    I8 load_256_i8 store_256_i8
 );
 token!(
     Avx2<i32>, __m256i, lanes 8, pixels 6, fused false, shim with_avx2,
@@ -181,13 +226,16 @@ macro_rules! helper {
         /// # Safety
         /// The CPU has the instruction set.
         #[inline(always)]
-        unsafe fn $name($($argument: $type),*) -> $result {
+        pub(super) unsafe fn $name($($argument: $type),*) -> $result {
             // SAFETY: by the contract of this function.
             unsafe { $body }
         }
     };
 }
+pub(super) use helper;
 
+helper!(add_product_512_i16(x: __m512i, w: __m512i, sum: __m512i) -> __m512i { _mm512_add_epi16(sum, _mm512_mullo_epi16(x, w)) });
+helper!(add_product_256_i16(x: __m256i, w: __m256i, sum: __m256i) -> __m256i { _mm256_add_epi16(sum, _mm256_mullo_epi16(x, w)) });
 helper!(add_product_512_i32(x: __m512i, w: __m512i, sum: __m512i) -> __m512i { _mm512_add_epi32(sum, _mm512_mullo_epi32(x, w)) });
 helper!(add_product_512_i64(x: __m512i, w: __m512i, sum: __m512i) -> __m512i { _mm512_add_epi64(sum, _mm512_mullo_epi64(x, w)) });
 helper!(add_product_256_i32(x: __m256i, w: __m256i, sum: __m256i) -> __m256i { _mm256_add_epi32(sum, _mm256_mullo_epi32(x, w)) });
@@ -219,6 +267,16 @@ helper!(evens_512_64(a: __m512d, b: __m512d) -> __m512d {
 helper!(evens_512_i32(a: __m512i, b: __m512i) -> __m512i {
     _mm512_castps_si512(evens_512_32(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b)))
 });
+// The lower half of each pair of lanes.
+helper!(evens_512_i16(a: __m512i, b: __m512i) -> __m512i {
+    let (a, b) = (_mm512_cvtepi32_epi16(a), _mm512_cvtepi32_epi16(b));
+    _mm512_inserti64x4::<1>(_mm512_castsi256_si512(a), b)
+});
+helper!(evens_256_i16(a: __m256i, b: __m256i) -> __m256i {
+    let lower = _mm256_set1_epi32(0xFFFF);
+    let packed = _mm256_packus_epi32(_mm256_and_si256(a, lower), _mm256_and_si256(b, lower));
+    _mm256_permute4x64_epi64::<0b11_01_10_00>(packed)
+});
 helper!(evens_512_i64(a: __m512i, b: __m512i) -> __m512i {
     _mm512_castpd_si512(evens_512_64(_mm512_castsi512_pd(a), _mm512_castsi512_pd(b)))
 });
@@ -235,6 +293,10 @@ helper!(evens_complex32(a: __m256, b: __m256) -> __m256 {
 });
 
 // Masks with the first `count` lanes set.
+#[inline(always)]
+fn first_512_16(count: usize) -> __mmask32 {
+    ((1u64 << count) - 1) as __mmask32
+}
 #[inline(always)]
 fn first_512_32(count: usize) -> __mmask16 {
     ((1u32 << count) - 1) as __mmask16
@@ -263,21 +325,49 @@ helper!(mask_256_128(bits: u64) -> __m256i {
     let lanes = _mm256_setr_epi64x(1, 1, 2, 2);
     _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x(bits as i64), lanes), lanes)
 });
+helper!(mask_512_16(bits: u64) -> __mmask32 { _cvtu32_mask32(bits as u32) });
+/// # Safety
+/// None is needed: the signature is that of the other masks.
+#[inline(always)]
+unsafe fn mask_256_16(bits: u64) -> u64 {
+    bits
+}
+helper!(load_masked_512_i16(from: *const i16, mask: __mmask32) -> __m512i { _mm512_maskz_loadu_epi16(mask, from) });
+// AVX2 loads no single 16-bit lanes.
+helper!(load_masked_256_i16(from: *const i16, mask: u64) -> __m256i {
+    let mut lanes = [0i16; 16];
+    for (lane, value) in lanes.iter_mut().enumerate() {
+        if mask >> lane & 1 == 1 {
+            *value = *from.add(lane);
+        }
+    }
+    _mm256_loadu_si256(lanes.as_ptr().cast())
+});
 helper!(load_masked_512_32(from: *const f32, mask: __mmask16) -> __m512 { _mm512_maskz_loadu_ps(mask, from) });
 helper!(load_masked_512_64(from: *const f64, mask: __mmask8) -> __m512d { _mm512_maskz_loadu_pd(mask, from) });
 helper!(load_masked_512_i32(from: *const i32, mask: __mmask16) -> __m512i { _mm512_maskz_loadu_epi32(mask, from) });
 helper!(load_masked_512_i64(from: *const i64, mask: __mmask8) -> __m512i { _mm512_maskz_loadu_epi64(mask, from) });
 helper!(load_some_512_32(from: *const f32, count: usize) -> __m512 { _mm512_maskz_loadu_ps(first_512_32(count), from) });
 helper!(load_some_512_64(from: *const f64, count: usize) -> __m512d { _mm512_maskz_loadu_pd(first_512_64(count), from) });
+helper!(load_some_512_i16(from: *const i16, count: usize) -> __m512i { _mm512_maskz_loadu_epi16(first_512_16(count), from) });
 helper!(load_some_512_i32(from: *const i32, count: usize) -> __m512i { _mm512_maskz_loadu_epi32(first_512_32(count), from) });
 helper!(load_some_512_i64(from: *const i64, count: usize) -> __m512i { _mm512_maskz_loadu_epi64(first_512_64(count), from) });
 helper!(load_some_256_32(from: *const f32, count: usize) -> __m256 { _mm256_maskload_ps(from, first_256_32(count)) });
 helper!(load_some_256_64(from: *const f64, count: usize) -> __m256d { _mm256_maskload_pd(from, first_256_64(count)) });
+// AVX2 has no masks for 16 bits.
+helper!(load_some_256_i16(from: *const i16, count: usize) -> __m256i {
+    let mut lanes = [0i16; 16];
+    lanes.as_mut_ptr().copy_from_nonoverlapping(from, count);
+    _mm256_loadu_si256(lanes.as_ptr().cast())
+});
 helper!(load_some_256_i32(from: *const i32, count: usize) -> __m256i { _mm256_maskload_epi32(from, first_256_32(count)) });
 helper!(load_some_complex32(from: *const f32, count: usize) -> __m256 { _mm256_maskload_ps(from, first_256_64(count)) });
 helper!(load_some_complex64(from: *const f64, count: usize) -> __m256d { _mm256_maskload_pd(from, first_256_64(2 * count)) });
 helper!(store_some_512_32(to: *mut f32, vector: __m512, count: usize) -> () { _mm512_mask_storeu_ps(to, first_512_32(count), vector) });
 helper!(store_some_512_64(to: *mut f64, vector: __m512d, count: usize) -> () { _mm512_mask_storeu_pd(to, first_512_64(count), vector) });
+helper!(store_some_512_i16(to: *mut i16, vector: __m512i, count: usize) -> () {
+    _mm512_mask_storeu_epi16(to, first_512_16(count), vector)
+});
 helper!(store_some_512_i32(to: *mut i32, vector: __m512i, count: usize) -> () {
     _mm512_mask_storeu_epi32(to, first_512_32(count), vector)
 });
@@ -286,6 +376,11 @@ helper!(store_some_512_i64(to: *mut i64, vector: __m512i, count: usize) -> () {
 });
 helper!(store_some_256_32(to: *mut f32, vector: __m256, count: usize) -> () { _mm256_maskstore_ps(to, first_256_32(count), vector) });
 helper!(store_some_256_64(to: *mut f64, vector: __m256d, count: usize) -> () { _mm256_maskstore_pd(to, first_256_64(count), vector) });
+helper!(store_some_256_i16(to: *mut i16, vector: __m256i, count: usize) -> () {
+    let mut lanes = [0i16; 16];
+    _mm256_storeu_si256(lanes.as_mut_ptr().cast(), vector);
+    to.copy_from_nonoverlapping(lanes.as_ptr(), count)
+});
 helper!(store_some_256_i32(to: *mut i32, vector: __m256i, count: usize) -> () {
     _mm256_maskstore_epi32(to, first_256_32(count), vector)
 });

@@ -10,7 +10,7 @@ use crate::array::{Element, View};
 use crate::conv::patch::Tile;
 use crate::conv::patch_axis::PatchAxis;
 use crate::shape::{AxisPass, ConvShape, PaddingMode};
-use crate::simd::Simd;
+use crate::simd::{Simd, widen_run};
 
 /// What the tiles at one place of all planes have in common.
 pub(super) struct Frame<T> {
@@ -357,7 +357,7 @@ impl<E: Element> Channel<'_, E> {
             let first = from.offset((origin + (begin * step) as isize) * stride);
             let inside = std::slice::from_raw_parts_mut(to.add(begin), end - begin);
             match stride * step as isize {
-                1 => E::widen_run(std::slice::from_raw_parts(first, inside.len()), inside),
+                1 => widen_run(simd, std::slice::from_raw_parts(first, inside.len()), inside),
                 2 => every::<E, 2>(first, inside),
                 3 => every::<E, 3>(first, inside),
                 4 => every::<E, 4>(first, inside),
