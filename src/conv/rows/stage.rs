@@ -10,7 +10,7 @@ use crate::array::{Element, View};
 use crate::conv::patch::Tile;
 use crate::conv::patch_axis::PatchAxis;
 use crate::shape::{AxisPass, ConvShape, PaddingMode};
-use crate::simd::Simd;
+use crate::simd::{Operation, Simd};
 
 /// What the tiles at one place of all planes have in common.
 pub(super) struct Frame<T> {
@@ -183,7 +183,7 @@ impl<E: Element> Channel<'_, E> {
         let height = frame.staged[1].length;
         let row = frame.columns.row();
         let pointer = scratch.as_ptr();
-        Stage { channel: self, frame, scratch }.run(simd);
+        simd.outlined(Stage { channel: self, frame, scratch });
         Source {
             pointer,
             plane: height * row,
@@ -204,7 +204,9 @@ struct Stage<'a, E: Element> {
     scratch: &'a mut [E::Accumulator],
 }
 
-impl<E: Element> Stage<'_, E> {
+impl<E: Element> Operation<E::Accumulator> for Stage<'_, E> {
+    type Output = ();
+
     #[inline(always)]
     fn run<S: Simd<Scalar = E::Accumulator>>(self, simd: S) {
         let Stage { channel: Channel { input, mode, .. }, frame, scratch } = self;
