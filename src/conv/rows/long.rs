@@ -2,7 +2,7 @@
 //! holds one element of each. Every load is then aligned and serves several outputs.
 
 use crate::shape::AxisPass;
-use crate::simd::{Operation, Simd};
+use crate::simd::Simd;
 
 /// Fewer taps, or fewer outputs of a segment, do not pay for turning the row.
 const LEAST_TAPS: usize = 16;
@@ -74,11 +74,9 @@ pub(super) struct Long<'a, T> {
     pub output: &'a mut [T],
 }
 
-impl<T> Operation<T> for Long<'_, T> {
-    type Output = ();
-
+impl<T> Long<'_, T> {
     #[inline(always)]
-    fn run<S: Simd<Scalar = T>>(self, simd: S) {
+    pub fn run<S: Simd<Scalar = T>>(self, simd: S) {
         let Long { segments: Segments { length, inputs, lanes }, row, input, sums, output, weights } = self;
         let pitch = VECTORS * S::LANES;
         let [input_size, sums_size] = self.segments.turned();

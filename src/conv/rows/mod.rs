@@ -183,7 +183,7 @@ impl<E: Element> Tasks<'_, E> {
                 let plane = Plane { frame, image, channel, z, weights, columns: &work.columns[..taps[2]] };
                 if let (Some(segments), Some(_)) = (frame.segments, &source) {
                     let (row, input, sums) = (&*work.staged, &mut *work.turned_input, &mut *work.turned_sums);
-                    simd.outlined(Long { segments, row, weights, input, sums, output: work.sums });
+                    Long { segments, row, weights, input, sums, output: work.sums }.run(simd);
                     self.rows.finish(&plane, work.sums, 0);
                     continue;
                 }
@@ -269,7 +269,7 @@ impl<E: Element> Rows<'_, E> {
                         whole: !written,
                         bias: bias.filter(|_| written),
                     };
-                    slide.run(simd);
+                    simd.outlined(&slide);
                 }
             }
         }

@@ -3,7 +3,7 @@
 //! Each input row is read once for all output rows that it serves. Their sums stay in registers: a step down begins the sums
 //! of one row and ends those of another. Tap rows beyond what the registers hold take another pass over the stored sums.
 
-use super::three::{BlocksOfThree, ThreeByThree};
+use super::three::{blocks_of_three, three_by_three};
 use crate::simd::{Operation, Simd};
 
 /// How far the last tap may lie from the first where the ends of a row are masked: with a vector more there is a bit for each.
@@ -57,58 +57,101 @@ pub(super) const fn most_rows(pixels: usize) -> usize {
     }
 }
 
-impl<T> Slide<'_, T> {
+impl<T> Operation<T> for &Slide<'_, T> {
+    type Output = ();
+
     #[inline(always)]
-    pub fn run<S: Simd<Scalar = T>>(&self, simd: S) {
+    fn run<S: Simd<Scalar = T>>(self, simd: S) {
         if const { S::MASKS } && self.readable.is_some() {
             self.strips::<S, true>(simd);
         } else {
             self.strips::<S, false>(simd);
         }
     }
+}
 
-    /// All strips, with masks at the ends of each or without. Every kind is a function of its own.
+impl<T> Slide<'_, T> {
+    /// All strips, with masks at the ends of each or without.
     #[inline(always)]
     fn strips<S: Simd<Scalar = T>, const ENDS: bool>(&self, simd: S) {
-        let slide = self;
-        if const { S::PIXELS > 4 } && self.tap_rows == 3 && self.columns.len() == 3 && self.step <= 2 {
-            let few_rows = (4..MOST_BLOCK_ROWS).contains(&self.rows);
-            let blocks = ENDS && self.width <= S::LANES && self.apart == 1 && self.from.is_null() && few_rows;
-            match (self.step, self.apart, blocks) {
-                (1, _, true) => simd.outlined(BlocksOfThree::<T, 1> { slide }),
-                (_, _, true) => simd.outlined(BlocksOfThree::<T, 2> { slide }),
-                (1, _, _) => simd.outlined(ThreeByThree::<T, 1, 1, ENDS> { slide }),
-                (_, 2, _) if ENDS => simd.outlined(ThreeByThree::<T, 2, 2, ENDS> { slide }),
-                _ => simd.outlined(ThreeByThree::<T, 2, 1, ENDS> { slide }),
+        let vectors = self.width.div_ceil(S::LANES);
+        let live = self.tap_rows.div_ceil(self.step);
+        let three = const { S::PIXELS > 4 } && self.tap_rows == 3 && self.columns.len() == 3 && self.step <= 2;
+        let whole = self.whole_vectors(S::LANES);
+        if three && ENDS && vectors == 1 && self.apart == 1 && self.from.is_null() && (4..MOST_BLOCK_ROWS).contains(&self.rows) {
+            // SAFETY: whoever makes a `Slide` keeps its promises.
+            unsafe {
+                match self.step {
+                    1 => blocks_of_three::<S, 1>(simd, self),
+                    _ => blocks_of_three::<S, 2>(simd, self),
+                }
             }
             return;
         }
-        match self.tap_rows.div_ceil(self.step) {
-            1 => simd.outlined(Strips::<T, 1, ENDS> { slide }),
-            2 => simd.outlined(Strips::<T, 2, ENDS> { slide }),
-            3 => simd.outlined(Strips::<T, 3, ENDS> { slide }),
-            4 if const { most_rows(S::PIXELS) > 3 } => simd.outlined(Strips::<T, 4, ENDS> { slide }),
-            5 if const { most_rows(S::PIXELS) > 3 } => simd.outlined(Strips::<T, 5, ENDS> { slide }),
-            6 if const { most_rows(S::PIXELS) > 5 } => simd.outlined(Strips::<T, 6, ENDS> { slide }),
-            7 if const { most_rows(S::PIXELS) > 5 } => simd.outlined(Strips::<T, 7, ENDS> { slide }),
-            _ => unreachable!("more tap rows than registers"),
+        let mut first = 0;
+        while first < vectors {
+            // Only the first and the last vector of a strip have masks.
+            let most = match (ENDS, first + 1 < whole[0]) {
+                (false, _) => vectors,
+                (true, true) => 2,
+                (true, false) => (whole[1] + 1).saturating_sub(first).max(2),
+            };
+            let left = most.min(vectors - first);
+            macro_rules! strips {
+                ($strip:ident, $rows:literal, [$($step:literal),*]) => {
+                    strips!($strip, $rows, [$($step),*]: 4 2 1);
+                };
+                ($strip:ident, $rows:literal, $steps:tt: $($count:literal)*) => {
+                    $(if const { $count == 1 || $rows * $count <= 2 * S::PIXELS } && left >= $count {
+                        strips!(@call $strip, $steps, $count);
+                        first += $count;
+                        continue;
+                    })*
+                };
+                (@call $strip:ident, [$($step:literal),*], $count:literal) => {
+                    // SAFETY: whoever makes a `Slide` keeps its promises.
+                    unsafe { $strip::<S, $($step,)* $count, ENDS>(simd, self, first) }
+                };
+            }
+            match (three, self.step, live) {
+                (true, 1, _) => {
+                    strips!(three_by_three, 3, [1, 1]: 4 3 2 1);
+                }
+                (true, _, _) if ENDS && self.apart == 2 => {
+                    strips!(three_by_three, 3, [2, 2]: 4 3 2 1);
+                }
+                (true, _, _) => {
+                    strips!(three_by_three, 3, [2, 1]);
+                }
+                (_, _, 1) => {
+                    strips!(strip, 1, [1]: 8 4 2 1);
+                }
+                (_, _, 2) => {
+                    strips!(strip, 2, [2]);
+                }
+                (_, _, 3) => {
+                    strips!(strip, 3, [3]);
+                }
+                (_, _, 4) if const { most_rows(S::PIXELS) > 3 } => {
+                    strips!(strip, 4, [4]);
+                }
+                (_, _, 5) if const { most_rows(S::PIXELS) > 3 } => {
+                    strips!(strip, 5, [5]);
+                }
+                (_, _, 6) if const { most_rows(S::PIXELS) > 5 } => {
+                    strips!(strip, 6, [6]);
+                }
+                (_, _, 7) if const { most_rows(S::PIXELS) > 5 } => {
+                    strips!(strip, 7, [7]);
+                }
+                _ => unreachable!("more tap rows than registers"),
+            }
         }
-    }
-
-    /// The most vectors of the strip that begins with `first`: with masks only its first and last may not be whole.
-    #[inline(always)]
-    pub fn most_vectors<const ENDS: bool>(&self, first: usize, vectors: usize, whole: [usize; 2]) -> usize {
-        let most = match (ENDS, first + 1 < whole[0]) {
-            (false, _) => vectors,
-            (true, true) => 2,
-            (true, false) => (whole[1] + 1).saturating_sub(first).max(2),
-        };
-        most.min(vectors - first)
     }
 
     /// First and end of the vectors that every tap can read whole.
     #[inline(always)]
-    pub fn whole_vectors(&self, lanes: usize) -> [usize; 2] {
+    fn whole_vectors(&self, lanes: usize) -> [usize; 2] {
         let Some([begin, end]) = self.readable else { return [0, usize::MAX] };
         let reach = self.columns.last().map_or(0, |&last| last as isize);
         let vector = lanes * self.apart;
@@ -140,47 +183,12 @@ impl<T> Slide<'_, T> {
     }
 }
 
-/// All vectors of all rows; `M` rows of sums are live.
-struct Strips<'a, T, const M: usize, const ENDS: bool> {
-    slide: &'a Slide<'a, T>,
-}
-
-impl<T, const M: usize, const ENDS: bool> Operation<T> for Strips<'_, T, M, ENDS> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd<Scalar = T>>(self, simd: S) {
-        let slide = self.slide;
-        let (vectors, whole) = (slide.width.div_ceil(S::LANES), slide.whole_vectors(S::LANES));
-        let mut first = 0;
-        while first < vectors {
-            let most = slide.most_vectors::<ENDS>(first, vectors, whole);
-            // SAFETY: whoever makes a `Slide` keeps its promises.
-            first += unsafe {
-                if const { M == 1 } && most >= 8 {
-                    strip::<S, M, 8, ENDS>(simd, slide, first)
-                } else if const { M * 4 <= 2 * S::PIXELS } && most >= 4 {
-                    strip::<S, M, 4, ENDS>(simd, slide, first)
-                } else if const { M * 2 <= 2 * S::PIXELS } && most >= 2 {
-                    strip::<S, M, 2, ENDS>(simd, slide, first)
-                } else {
-                    strip::<S, M, 1, ENDS>(simd, slide, first)
-                }
-            };
-        }
-    }
-}
-
-/// `V` vectors of every row, from vector `first` on; `M` rows of sums are live. Gives back `V`.
+/// `V` vectors of every row, from vector `first` on; `M` rows of sums are live.
 ///
 /// # Safety
 /// The promises of [`Slide`] hold.
 #[inline(always)]
-unsafe fn strip<S: Simd, const M: usize, const V: usize, const ENDS: bool>(
-    simd: S,
-    slide: &Slide<'_, S::Scalar>,
-    first: usize,
-) -> usize {
+unsafe fn strip<S: Simd, const M: usize, const V: usize, const ENDS: bool>(simd: S, slide: &Slide<'_, S::Scalar>, first: usize) {
     let column = first * S::LANES;
     let last = slide.lanes::<S>(column + (V - 1) * S::LANES);
     let mut to = slide.to.wrapping_add(column);
@@ -221,7 +229,6 @@ unsafe fn strip<S: Simd, const M: usize, const V: usize, const ENDS: bool>(
             sums[0] = [simd.zero(); V];
         }
     }
-    V
 }
 
 /// # Safety

@@ -10,7 +10,7 @@ use crate::array::{Element, View};
 use crate::conv::patch::Tile;
 use crate::conv::patch_axis::PatchAxis;
 use crate::shape::{AxisPass, ConvShape, PaddingMode};
-use crate::simd::{Operation, Simd};
+use crate::simd::Simd;
 
 /// What the tiles at one place of all planes have in common.
 pub(super) struct Frame<T> {
@@ -138,8 +138,11 @@ impl<T> Frame<T> {
         zeros: &[T],
     ) -> Option<Source<T>> {
         let (shape, strides, [_, height, width]) = (input.shape(), input.strides(), &self.axes);
-        let three =
-            height.taps == 3 && width.taps == 3 && height.tap_step == 1 && height.input_step == 2 && self.tile.size[1] > 1;
+        let three = height.taps == 3
+            && width.taps == 3
+            && height.tap_step * width.tap_step == 1
+            && height.input_step == 2
+            && self.tile.size[1] > 1;
         let apart = width.input_step == 1 || (width.input_step == 2 && three && S::PIXELS > 4);
         let native = E::IN_PLACE && strides[4] == 1 && strides[2] >= 0 && strides[3] >= 0;
         let masks = S::MASKS && width.extent(1, width.taps) <= MOST_REACH + 1;
@@ -183,7 +186,7 @@ impl<E: Element> Channel<'_, E> {
         let height = frame.staged[1].length;
         let row = frame.columns.row();
         let pointer = scratch.as_ptr();
-        simd.outlined(Stage { channel: self, frame, scratch });
+        Stage { channel: self, frame, scratch }.run(simd);
         Source {
             pointer,
             plane: height * row,
@@ -204,9 +207,7 @@ struct Stage<'a, E: Element> {
     scratch: &'a mut [E::Accumulator],
 }
 
-impl<E: Element> Operation<E::Accumulator> for Stage<'_, E> {
-    type Output = ();
-
+impl<E: Element> Stage<'_, E> {
     #[inline(always)]
     fn run<S: Simd<Scalar = E::Accumulator>>(self, simd: S) {
         let Stage { channel: Channel { input, mode, .. }, frame, scratch } = self;

@@ -1,65 +1,39 @@
 //! Three by three taps, whose weights stay in registers.
 
 use super::slide::{Slide, write};
-use crate::simd::{Operation, Simd};
+use crate::simd::Simd;
 
-/// All vectors of all rows; `STEP` rows and `APART` columns lie between outputs, as the slide says.
-pub(super) struct ThreeByThree<'a, T, const STEP: usize, const APART: usize, const ENDS: bool> {
-    pub slide: &'a Slide<'a, T>,
+/// `V` vectors of every row, from vector `first` on; `STEP` rows and `APART` columns lie between outputs.
+///
+/// # Safety
+/// The promises of [`Slide`] hold; there are three by three taps, and `STEP` and `APART` are the slide's.
+#[inline(always)]
+pub(super) unsafe fn three_by_three<S: Simd, const STEP: usize, const APART: usize, const V: usize, const ENDS: bool>(
+    simd: S,
+    slide: &Slide<'_, S::Scalar>,
+    first: usize,
+) {
+    let columns = std::array::from_fn(|vector| (first + vector) * S::LANES);
+    // SAFETY: by the contract of this function.
+    unsafe { vectors::<S, STEP, APART, V, ENDS, false>(simd, slide, columns, [0; V], slide.rows) };
 }
 
-impl<T, const STEP: usize, const APART: usize, const ENDS: bool> Operation<T> for ThreeByThree<'_, T, STEP, APART, ENDS> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd<Scalar = T>>(self, simd: S) {
-        let slide = self.slide;
-        let (count, whole) = (slide.width.div_ceil(S::LANES), slide.whole_vectors(S::LANES));
-        let mut first = 0;
-        while first < count {
-            let most = slide.most_vectors::<ENDS>(first, count, whole);
-            macro_rules! strip {
-                ($vectors:literal) => {{
-                    let columns = std::array::from_fn(|vector| (first + vector) * S::LANES);
-                    vectors::<S, STEP, APART, $vectors, ENDS, false>(simd, slide, columns, [0; $vectors], slide.rows);
-                    first += $vectors;
-                }};
-            }
-            // SAFETY: whoever makes a `Slide` keeps its promises.
-            unsafe {
-                match most {
-                    4.. if const { 3 * 4 <= 2 * S::PIXELS } => strip!(4),
-                    3.. if const { 3 * 3 <= 2 * S::PIXELS } => strip!(3),
-                    2.. => strip!(2),
-                    _ => strip!(1),
-                }
-            }
-        }
-    }
-}
-
-/// The only vector of every row, with masks: the plane is cut into two blocks of rows, since one would have too few sums in
-/// flight. There are no sums to begin from, as a row of both blocks is computed twice.
-pub(super) struct BlocksOfThree<'a, T, const STEP: usize> {
-    pub slide: &'a Slide<'a, T>,
-}
-
-impl<T, const STEP: usize> Operation<T> for BlocksOfThree<'_, T, STEP> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd<Scalar = T>>(self, simd: S) {
-        let slide = self.slide;
-        let rows = slide.rows.div_ceil(2);
-        // SAFETY: whoever makes a `Slide` keeps its promises.
-        unsafe { vectors::<S, STEP, 1, 2, true, true>(simd, slide, [0; 2], [0, slide.rows - rows], rows) };
-    }
+/// The only vector of every row: the plane is cut into two blocks of rows, since one would have too few sums in flight.
+///
+/// # Safety
+/// The promises of [`Slide`] hold; there are three by three taps, `STEP` is the slide's, its ends are masked, and there are no
+/// sums to begin from, as a row of both blocks is computed twice.
+#[inline(always)]
+pub(super) unsafe fn blocks_of_three<S: Simd, const STEP: usize>(simd: S, slide: &Slide<'_, S::Scalar>) {
+    let rows = slide.rows.div_ceil(2);
+    // SAFETY: by the contract of this function.
+    unsafe { vectors::<S, STEP, 1, 2, true, true>(simd, slide, [0; 2], [0, slide.rows - rows], rows) };
 }
 
 /// `rows` outputs of each of `V` vectors, which begin at some columns and rows: at different rows only where they are `BLOCKS`.
 ///
 /// # Safety
-/// The promises of [`Slide`] hold; there are three by three taps.
+/// As above.
 #[inline(always)]
 unsafe fn vectors<S: Simd, const STEP: usize, const APART: usize, const V: usize, const ENDS: bool, const BLOCKS: bool>(
     simd: S,
