@@ -62,7 +62,7 @@ impl<T> Operation<T> for &Slide<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd<Scalar = T>>(self, simd: S) {
-        if const { S::MASKS } && self.readable.is_some() {
+        if const { masks::<S>() } && self.readable.is_some() {
             self.strips::<S, true>(simd);
         } else {
             self.strips::<S, false>(simd);
@@ -272,7 +272,7 @@ unsafe fn multiply<S: Simd, const M: usize, const V: usize, const ALL: bool, con
             for vector in 0..V {
                 let from = from.wrapping_add(vector * S::LANES);
                 x[vector] = if ENDS && (vector == 0 || vector + 1 == V) {
-                    simd.load_masked(from, simd.mask(ends[usize::from(vector > 0)] >> column))
+                    simd.load_masked(from, simd.mask(shifted(ends[usize::from(vector > 0)], column as usize)))
                 } else {
                     simd.load(from)
                 };
@@ -285,4 +285,15 @@ unsafe fn multiply<S: Simd, const M: usize, const V: usize, const ALL: bool, con
             }
         }
     }
+}
+
+/// Whether rows may be read in place with masks: cheap ones, whose 64 bits hold a vector and the reach of its taps.
+pub(super) const fn masks<S: Simd>() -> bool {
+    S::MASKS && S::LANES + MOST_REACH <= 64
+}
+
+/// The bits from a column on; columns beyond them are only asked for where no mask is used.
+#[inline(always)]
+pub(super) fn shifted(bits: u64, column: usize) -> u64 {
+    bits.checked_shr(column as u32).unwrap_or(0)
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::classes::Classes;
 use super::long::Segments;
-use super::slide::MOST_REACH;
+use super::slide::{MOST_REACH, masks};
 use super::tile::Columns;
 use crate::array::{Element, View};
 use crate::conv::patch::Tile;
@@ -138,11 +138,14 @@ impl<T> Frame<T> {
         zeros: &[T],
     ) -> Option<Source<T>> {
         let (shape, strides, [_, height, width]) = (input.shape(), input.strides(), &self.axes);
-        let three =
-            height.taps == 3 && width.taps == 3 && height.tap_step == 1 && height.input_step == 2 && self.tile.size[1] > 1;
+        let three = height.taps == 3
+            && width.taps == 3
+            && height.tap_step * width.tap_step == 1
+            && height.input_step == 2
+            && self.tile.size[1] > 1;
         let apart = width.input_step == 1 || (width.input_step == 2 && three && S::PIXELS > 4);
         let native = E::IN_PLACE && strides[4] == 1 && strides[2] >= 0 && strides[3] >= 0;
-        let masks = S::MASKS && width.extent(1, width.taps) <= MOST_REACH + 1;
+        let masks = masks::<S>() && width.extent(1, width.taps) <= MOST_REACH + 1;
         let padded = self.inside || mode == PaddingMode::Zeros;
         if !(apart && native && masks && padded && self.segments.is_none()) || zeros.len() < self.columns.row() {
             return None;

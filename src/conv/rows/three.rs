@@ -1,6 +1,6 @@
 //! Three by three taps, whose weights stay in registers.
 
-use super::slide::{Slide, write};
+use super::slide::{Slide, shifted, write};
 use crate::simd::Simd;
 
 /// `V` vectors of every row, from vector `first` on; `STEP` rows and `APART` columns lie between outputs.
@@ -49,7 +49,7 @@ unsafe fn vectors<S: Simd, const STEP: usize, const APART: usize, const V: usize
     let lanes = columns.map(|column| slide.lanes::<S>(column));
     let ends = [0, V - 1].map(|vector| slide.bits(columns[vector] * APART));
     let masks: [[[S::Mask; APART]; 2]; 3] =
-        taps.map(|tap| ends.map(|bits| std::array::from_fn(|part| simd.mask(bits >> (tap + part * S::LANES)))));
+        taps.map(|tap| ends.map(|bits| std::array::from_fn(|part| simd.mask(shifted(bits, tap + part * S::LANES)))));
     let bias = slide.bias.map(|bias| simd.splat(bias));
     let mut sums = [[simd.zero(); V]; 3];
     // SAFETY: by the contract of this function.
