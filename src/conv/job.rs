@@ -39,12 +39,8 @@ struct Task {
     tile: Tile,
 }
 
-/// What of a task's work the next one may use again.
-#[derive(Default)]
-struct Kept {
-    /// Group, first output channel and first pass whose weights lie in the panel.
-    panel: Option<(usize, usize, usize)>,
-}
+/// Group, first output channel and first pass whose weights lie in the panel.
+type Panel = (usize, usize, usize);
 
 /// What the passes of a task share.
 struct Stage<T> {
@@ -67,10 +63,10 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
     pub fn tasks(&self, tasks: Range<usize>, progress: &Progress<'_>) {
         with_scratch(self.passes.buffers.bytes::<E::Accumulator>(), |scratch| {
             let mut work = self.passes.buffers.cut(scratch);
-            let mut kept = Kept::default();
+            let mut panel = None;
             for task in tasks {
                 let (passes, task) = self.passes.of_task(task);
-                self.task(passes, &self.located(task), &mut work, &mut kept, progress);
+                self.task(passes, &self.located(task), &mut work, &mut panel, progress);
                 if progress.cancelled() {
                     return;
                 }
@@ -100,11 +96,11 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         passes: Range<usize>,
         task: &Task,
         work: &mut Buffers<'_, E::Accumulator>,
-        kept: &mut Kept,
+        packed: &mut Option<Panel>,
         progress: &Progress<'_>,
     ) {
         let key = (task.group, task.firsts.start, passes.start);
-        let needed = kept.panel != Some(key);
+        let needed = *packed != Some(key);
         let mut stage = Stage { pack: needed && !self.pack_all_phases(task, work), ..Stage::fresh() };
         let mut keep = true;
         for pass in passes.clone() {
@@ -144,7 +140,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
             }
         }
         let only_chunk = stage.only_chunk && self.passes.outside == Outside::Padding;
-        kept.panel = (only_chunk && keep).then_some(key);
+        *packed = (only_chunk && keep).then_some(key);
     }
 
     /// Packs the weights of all passes of a task together, where that is possible; says whether it did.

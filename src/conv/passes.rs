@@ -25,10 +25,8 @@ pub(super) enum Outside {
 impl Outside {
     /// For weights of which is known whether they are finite.
     pub fn of(shape: &ConvShape, finite: bool) -> Self {
-        let long = |axis: usize| {
-            let longest = (0..shape.passes(axis).min(1)).map(|pass| shape.axis_pass(axis, pass).taps).max();
-            longest.is_some_and(|taps| taps > shape.input[axis])
-        };
+        // No pass has more taps than the first.
+        let long = |axis: usize| shape.axis_pass(axis, 0).taps > shape.input[axis];
         match shape.transposed {
             true if !finite => Outside::Dropped,
             true if (0..3).any(long) => Outside::Clipped,

@@ -1,6 +1,7 @@
 //! Depthwise convolutions: one input channel to an output channel, plane by plane, with neighbouring outputs in the vectors.
 
 mod classes;
+mod frame;
 mod long;
 mod slide;
 mod stage;
@@ -10,9 +11,10 @@ mod tile;
 use std::ops::Range;
 
 use self::classes::Classes;
+use self::frame::{Frame, Source};
 use self::long::{Long, Segments};
 use self::slide::Slide;
-use self::stage::{Channel, Frame, Source};
+use self::stage::Channel;
 use super::epilogue::Epilogue;
 use super::passes::Passes;
 use super::patch::Tile;

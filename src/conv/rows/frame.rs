@@ -1,0 +1,159 @@
+//! What the tiles at one place of all planes have in common: where their input lies, and whether it can be read there.
+
+use std::ops::Range;
+
+use super::classes::Classes;
+use super::long::Segments;
+use super::slide::{MOST_REACH, masks};
+use super::tile::Columns;
+use crate::array::{Element, View};
+use crate::conv::patch::Tile;
+use crate::conv::patch_axis::PatchAxis;
+use crate::shape::{AxisPass, ConvShape, PaddingMode};
+use crate::simd::Simd;
+
+/// What the tiles at one place of all planes have in common.
+pub(super) struct Frame<T> {
+    pub axes: [AxisPass; 3],
+    pub tile: Tile,
+    pub columns: Columns,
+    /// The segments into which rows are cut, if they are.
+    pub segments: Option<Segments>,
+    /// Where the tile of the first channel of the first image lies, if it is read in place.
+    pub in_place: Option<Source<T>>,
+    /// How its rows follow each other, and the tap rows of one run down them.
+    pub classes: Classes,
+    pub group: usize,
+    /// Where its first output lies in a channel, and whether sums are outputs that are written there as they are.
+    pub output: isize,
+    pub straight: bool,
+    /// Depth and height of the staged input.
+    pub staged: [PatchAxis; 2],
+    /// First input element along each axis, which may lie in the padding.
+    pub origins: [isize; 3],
+    /// Whether every tap of the tile lies inside the input.
+    inside: bool,
+    /// The columns of the first residues.
+    pub lines: [Line; 4],
+}
+
+/// Where the columns of one residue lie in a row of the input: those from `begin` to `end` inside it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Line {
+    pub origin: isize,
+    pub begin: usize,
+    pub end: usize,
+}
+
+impl<T> Frame<T> {
+    /// `tile` has outputs and the pass has taps.
+    pub fn new(shape: &ConvShape, axes: &[AxisPass; 3], tile: Tile, lanes: usize, segments: Option<Segments>) -> Self {
+        let columns = Columns::new(&axes[2], tile.size[2], lanes);
+        let staged = std::array::from_fn(|axis| PatchAxis::new(&axes[axis], tile.size[axis], axes[axis].taps));
+        let origins: [isize; 3] =
+            std::array::from_fn(|axis| axes[axis].input_start + (tile.start[axis] * axes[axis].input_step) as isize);
+        let inside = (0..3).all(|axis| {
+            let extent = axes[axis].extent(tile.size[axis], axes[axis].taps) as isize;
+            origins[axis] >= 0 && origins[axis] + extent <= shape.input[axis] as isize
+        });
+        let lines = Default::default();
+        let mut frame = Frame {
+            axes: *axes,
+            tile,
+            columns,
+            segments,
+            in_place: None,
+            classes: Classes::default(),
+            group: 1,
+            output: 0,
+            straight: false,
+            staged,
+            origins,
+            inside,
+            lines,
+        };
+        frame.lines = std::array::from_fn(|residue| frame.line(residue, shape.input[2]));
+        frame
+    }
+
+    /// Whether rows of zeros lie above or below the input, and no rows are left out in between.
+    pub fn pads_rows(&self, shape: &ConvShape) -> bool {
+        let below = self.origins[1] + self.staged[1].length as isize > shape.input[1] as isize;
+        shape.mode == PaddingMode::Zeros && self.staged[1].is_natural() && (self.origins[1] < 0 || below)
+    }
+
+    /// The output rows to which any of some tap rows brings a row of an input of `height`.
+    pub fn rows_that_read(&self, taps: Range<usize>, height: usize) -> Range<usize> {
+        let axis = &self.axes[1];
+        // Outputs for which `tap` reads above `row`.
+        let before = |row: isize, tap: usize| {
+            let distance = row - self.origins[1] - (tap * axis.tap_step) as isize;
+            (distance.max(0) as usize).div_ceil(axis.input_step).min(self.tile.size[1])
+        };
+        before(0, taps.end - 1)..before(height as isize, taps.start)
+    }
+
+    /// The columns of one residue in a row of `width`.
+    pub fn line(&self, residue: usize, width: usize) -> Line {
+        let origin = self.origins[2] + (residue * self.axes[2].tap_step) as isize;
+        let up_to = |position: isize| (position.max(0) as usize).div_ceil(self.axes[2].input_step).min(self.columns.length);
+        let begin = up_to(-origin);
+        Line { origin, begin, end: up_to(width as isize - origin).max(begin) }
+    }
+}
+
+/// Where kernels find the input of a tile.
+#[derive(Clone, Copy)]
+pub(super) struct Source<T> {
+    pub pointer: *const T,
+    /// Elements between planes, and between rows.
+    pub plane: usize,
+    pub row: usize,
+    /// Planes, and rows, from an output to the next and from a tap to the next.
+    pub pixel_steps: [usize; 2],
+    pub tap_steps: [usize; 2],
+    /// Columns from an output to the next.
+    pub apart: usize,
+    /// First and end of the planes, and of the rows, that are there. Instead of the others, `zeros` is read.
+    pub inside: [[usize; 2]; 2],
+    pub zeros: *const T,
+    /// First and end of the columns that can be read, if not all can.
+    pub readable: Option<[isize; 2]>,
+}
+
+impl<T> Frame<T> {
+    /// The input itself, if vectors with masks can be read there; `zeros` then is a row of them.
+    pub fn source<S: Simd<Scalar = T>, E: Element<Accumulator = T>>(
+        &self,
+        input: &View<'_, E>,
+        mode: PaddingMode,
+        zeros: &[T],
+    ) -> Option<Source<T>> {
+        let (shape, strides, [_, height, width]) = (input.shape(), input.strides(), &self.axes);
+        let three = height.taps == 3
+            && width.taps == 3
+            && height.tap_step * width.tap_step == 1
+            && height.input_step == 2
+            && self.tile.size[1] > 1;
+        let apart = width.input_step == 1 || (width.input_step == 2 && three && S::PIXELS > 4);
+        let native = E::IN_PLACE && strides[4] == 1 && strides[2] >= 0 && strides[3] >= 0;
+        let masks = masks::<S>() && width.extent(1, width.taps) <= MOST_REACH + 1;
+        let padded = self.inside || mode == PaddingMode::Zeros;
+        if !(apart && native && masks && padded && self.segments.is_none()) || zeros.len() < self.columns.row() {
+            return None;
+        }
+        let first: isize = (0..3).map(|axis| self.origins[axis] * strides[2 + axis]).sum();
+        let inside = |axis: usize| [0, shape[2 + axis] as isize].map(|end| (end - self.origins[axis]).max(0) as usize);
+        Some(Source {
+            pointer: input.pointer().wrapping_offset(first).cast(),
+            plane: strides[2] as usize,
+            row: strides[3] as usize,
+            pixel_steps: [self.axes[0].input_step, height.input_step],
+            tap_steps: [self.axes[0].tap_step, height.tap_step],
+            apart: width.input_step,
+            inside: [inside(0), inside(1)],
+            zeros: zeros.as_ptr(),
+            readable: Some([0, shape[4] as isize].map(|end| end - self.origins[2])),
+        })
+    }
+}
