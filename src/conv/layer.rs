@@ -74,7 +74,8 @@ pub struct Layer<E: Element> {
 }
 
 impl<E: Element<Accumulator: Lanes>> Layer<E> {
-    /// Copies weights and bias; `weight` as [`ConvShape::new`] or [`ConvShape::transposed`] takes it.
+    /// Copies weights and bias; `weight` as [`ConvShape::new`] or [`ConvShape::transposed`] takes it. What no input could mend is
+    /// refused here.
     pub fn new(
         isa: Isa,
         kind: Kind,
@@ -84,6 +85,10 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
         activation: Activation,
     ) -> Result<Self, Error> {
         assert!(activation == Activation::Identity || E::Accumulator::ACTIVATES);
+        match &kind {
+            Kind::Plain(params) => ConvShape::check(weight.shape(), params)?,
+            Kind::Transposed(params) => ConvShape::check_transposed(weight.shape(), params)?,
+        }
         let choice = match (choice, winograd_refusal::<E>(&kind, weight.shape())) {
             (Choice::Winograd, Some(error)) => return Err(error),
             (Choice::Auto, Some(_)) => Choice::Direct,

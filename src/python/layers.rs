@@ -17,6 +17,7 @@ use crate::simd::Lanes;
 pub(super) struct Layer {
     spatial: usize,
     dtype: DType,
+    dtype_name: String,
     typed: Typed,
 }
 
@@ -153,8 +154,9 @@ impl Layer {
                 weight.dtype_name()
             )));
         }
+        let dtype_name = weight.dtype_name();
         let weights = Weights { spatial: n, choice, weight, bias };
-        Ok(Layer { spatial: n, dtype, typed: Typed::new(&weights, kind, activation)? })
+        Ok(Layer { spatial: n, dtype, dtype_name, typed: Typed::new(&weights, kind, activation)? })
     }
 
     /// Computes the layer.
@@ -219,7 +221,8 @@ impl Layer {
     fn input<'py>(&self, input: &Bound<'py, PyAny>) -> PyResult<Input<'py>> {
         let input = Input::new("input", input)?;
         if input.dtype != self.dtype {
-            let rule = format!("the layer's weights are {:?}; write input.astype with their dtype", self.dtype);
+            let wanted = &self.dtype_name;
+            let rule = format!("it must have the dtype of the layer's weight, {wanted}; write input.astype(\"{wanted}\")");
             return Err(Error::Kind { argument: "input", got: input.dtype_name(), rule }.into());
         }
         input.check_rank(self.spatial)?;

@@ -217,6 +217,30 @@ impl ConvShape {
         })
     }
 
+    /// Refuses what no input could mend, before there is one: tries the smallest that could fit.
+    pub fn check(weight: [usize; RANK], params: &ConvParams) -> Result<(), Error> {
+        let mut input = [1, weight[1].saturating_mul(params.groups.max(1) as usize), 1, 1, 1];
+        for axis in 0..3 {
+            let (before, after) = match &params.padding {
+                Padding::Explicit(pairs) => pairs[axis],
+                Padding::Valid | Padding::Same => (0, 0),
+            };
+            let reach = weight[2 + axis].saturating_sub(1).saturating_mul(params.dilation[axis].max(1) as usize);
+            input[2 + axis] = reach.saturating_add(before.max(after).max(0) as usize).saturating_add(1);
+        }
+        Self::new(input, weight, params).map(|_| ())
+    }
+
+    /// The same for a transposed convolution.
+    pub fn check_transposed(weight: [usize; RANK], params: &TransposedParams) -> Result<(), Error> {
+        let mut input = [1, weight[0], 1, 1, 1];
+        for axis in 0..3 {
+            let cut = (params.padding[axis].max(0) as usize).saturating_mul(2);
+            input[2 + axis] = cut.div_ceil(params.stride[axis].max(1) as usize) + 1;
+        }
+        Self::transposed(input, weight, params).map(|_| ())
+    }
+
     /// Shape of the result: (batch, channels, depth, height, width).
     pub fn output_shape(&self) -> [usize; RANK] {
         let [depth, height, width] = self.output;

@@ -177,7 +177,25 @@ def test_a_plan_says_what_will_be_done() -> None:
         (lambda: nn.ConvTranspose1d(2, 2, 3, padding_mode="circular"), ValueError, "zeros"),
         (lambda: nn.Conv1d(2, 2, 0), ValueError, "kernel_size"),
         (lambda: nn.Conv1d(2, 2, 1, groups=0), ValueError, "groups must be at least 1"),
-        (lambda: nn.Conv1d(2, 2, 3)(np.ones((1, 2, 9))), TypeError, "input is float64"),
+        (
+            lambda: nn.Conv1d(3, 4, 1, groups=2),
+            ValueError,
+            "in_channels must be .* groups = 2, got 3",
+        ),
+        (lambda: nn.Conv1d(4, 3, 1, groups=2), ValueError, "positive multiple of groups = 2"),
+        (lambda: nn.ConvTranspose1d(4, 3, 1, groups=2), ValueError, "out_channels must be a positive multiple"),
+        (lambda: nn.Conv1d(2, 2, 1, device="cuda"), ValueError, "device is cuda"),
+        # What no input could mend is refused before there is one.
+        (lambda: nn.Conv1d.from_weights(np.ones((2, 2, 3)), stride=0), ValueError, "stride must be at least 1"),
+        (lambda: nn.Conv1d.from_weights(np.ones((2, 2, 3)), padding=-1), ValueError, "padding must be at least 0"),
+        (lambda: nn.Conv1d.from_weights(np.ones((2, 2, 3)), dilation=0), ValueError, "dilation must be at least 1"),
+        (lambda: nn.Conv1d.from_weights(np.ones((3, 2, 3)), groups=2), ValueError, "multiple of groups = 2"),
+        (lambda: nn.Conv1d.from_weights(np.ones((2, 2, 0))), ValueError, "kernel size must be at least 1"),
+        (lambda: nn.ConvTranspose1d.from_weights(np.ones((3, 2, 3)), groups=2), ValueError, "multiple of groups = 2"),
+        (lambda: nn.ConvTranspose1d.from_weights(np.ones((2, 2, 3)), output_padding=1), ValueError, "output_padding"),
+        (lambda: nn.CausalConv1d.from_weights(np.ones(3)), ValueError, r"weight has shape \(3,\)"),
+        (lambda: nn.CausalConv1d.from_weights(np.ones((2, 3)), dilation=0), ValueError, "dilation must be at least 1"),
+        (lambda: nn.Conv1d(2, 2, 3)(np.ones((1, 2, 9))), TypeError, r"dtype of the layer's weight, float32"),
         (lambda: nn.Conv1d(2, 2, 3)(np.ones((1, 3, 9), np.float32)), ValueError, "3 channels"),
         (lambda: nn.Conv1d(2, 2, 3)(np.ones((1, 2, 2), np.float32)), ValueError, "kernel size 3 is too large"),
         (
@@ -191,6 +209,21 @@ def test_a_plan_says_what_will_be_done() -> None:
 def test_refusals_say_what_is_wrong(make: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nn.Conv1d.from_weights(np.ones((2, 2, 3)), stride=10**12, dilation=10**12, padding=10**12),
+        lambda: nn.Conv2d.from_weights(np.ones((2, 2, 3, 3)), padding=2, padding_mode="reflect"),
+        lambda: nn.Conv2d.from_weights(np.ones((2, 2, 3, 3)), padding=((0, 5), (2, 0)), padding_mode="circular"),
+        lambda: nn.Conv3d.from_weights(np.ones((2, 0, 3, 3, 3)), padding="same", stride=2),
+        lambda: nn.ConvTranspose2d.from_weights(np.ones((2, 2, 1, 1)), padding=7),
+        lambda: nn.ConvTranspose1d.from_weights(np.ones((2, 2, 3)), stride=10**12, padding=10**6, output_padding=5),
+    ],
+)
+def test_what_some_input_fits_is_taken(make: Any) -> None:
+    assert make() is not None
 
 
 def test_every_convolution_has_a_layer() -> None:

@@ -230,6 +230,8 @@ def test_where_no_thread_may_start_the_caller_computes_alone() -> None:
 INTERRUPT = """
 import os, signal, threading, time
 import numpy as np, convrs
+# Shells start background jobs with this signal ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 {setup}
 call = lambda: {call}
 started = []

@@ -73,8 +73,13 @@ class CausalConv1d:
         array = backends.to_numpy("weight", weight)
         if array.ndim == 2:
             array = array[:, np.newaxis]
+        if array.ndim != 3:
+            raise ValueError(
+                f"weight has shape {array.shape}: it must be (out_channels, in_channels / groups, kernel), "
+                "or (channels, kernel) for a depthwise layer"
+            )
         if groups is None:
-            groups = array.shape[0] if array.ndim == 3 and array.shape[1] == 1 else 1
+            groups = array.shape[0] if array.shape[1] == 1 else 1
         layer.span = dilation * (array.shape[-1] - 1)
 
         def planned(before: int) -> Conv1d:

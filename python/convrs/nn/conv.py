@@ -62,7 +62,7 @@ class _Layer:
             _with_numbers(activation),
             algorithm,
         )
-        # A bound method that is looked up once: a tiny call takes half a microsecond.
+        # A bound method that is looked up once: a tiny call takes about a microsecond.
         self._run = self._layer.run
 
     def __call__(self, input: Array, residual: Array | None = None, *, out: Array | None = None) -> Array:
@@ -120,13 +120,14 @@ class _Conv(_Layer):
         groups: int = 1,
         bias: bool = True,
         padding_mode: PaddingMode = "zeros",
-        device: None = None,
+        device: str | None = None,
         dtype: DTypeLike = np.float32,
         *,
         activation: Activation | None = None,
         algorithm: Algorithm = "auto",
     ) -> None:
-        shape = (out_channels, in_channels // _positive("groups", groups), *_each(kernel_size, self.spatial))
+        _on_cpu(device)
+        shape = (out_channels, _per_group("in_channels", in_channels, groups), *_each(kernel_size, self.spatial))
         weight, drawn = _drawn(shape, out_channels, dtype)
         self._plan(
             weight, drawn if bias else None, stride, padding, 0, dilation, groups, padding_mode, activation, algorithm
@@ -235,7 +236,7 @@ class _ConvTranspose(_Layer):
         bias: bool = True,
         dilation: Size = 1,
         padding_mode: PaddingMode = "zeros",
-        device: None = None,
+        device: str | None = None,
         dtype: DTypeLike = np.float32,
         *,
         activation: Activation | None = None,
@@ -243,7 +244,8 @@ class _ConvTranspose(_Layer):
     ) -> None:
         if padding_mode != "zeros":
             raise ValueError(f'padding_mode is "{padding_mode}": a transposed convolution knows "zeros" only')
-        shape = (in_channels, out_channels // _positive("groups", groups), *_each(kernel_size, self.spatial))
+        _on_cpu(device)
+        shape = (in_channels, _per_group("out_channels", out_channels, groups), *_each(kernel_size, self.spatial))
         weight, drawn = _drawn(shape, out_channels, dtype)
         self._plan(
             weight,
@@ -360,10 +362,20 @@ def _each(value: Size, spatial: int) -> tuple[int, ...]:
     return sizes
 
 
-def _positive(name: str, value: int) -> int:
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}; the nearest legal value is 1")
-    return value
+def _per_group(name: str, channels: int, groups: int) -> int:
+    if groups < 1:
+        raise ValueError(f"groups must be at least 1, got {groups}; the nearest legal value is 1")
+    if channels < 1 or channels % groups:
+        nearest = max(1, round(channels / groups)) * groups
+        raise ValueError(
+            f"{name} must be a positive multiple of groups = {groups}, got {channels}; the nearest is {nearest}"
+        )
+    return channels // groups
+
+
+def _on_cpu(device: object) -> None:
+    if device is not None and str(device) != "cpu":
+        raise ValueError(f'device is {device}: a planned layer computes on the CPU; leave it out or write "cpu"')
 
 
 def _drawn(shape: tuple[int, ...], channels: int, dtype: DTypeLike) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -10,7 +10,7 @@ class Plan:
     """How a layer computes an input of one shape.
 
     Attributes:
-        algorithm: "direct", "winograd" or "fft".
+        algorithm: "direct" or "winograd".
         vectors_hold: what lies in the lanes of a vector: "output channels" or "output pixels".
         lanes: elements of a vector.
         tile: outputs of a tile, one number a spatial axis.
