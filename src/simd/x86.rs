@@ -311,8 +311,18 @@ helper!(first_256_32(count: usize) -> __m256i {
 helper!(first_256_64(count: usize) -> __m256i {
     _mm256_cmpgt_epi64(_mm256_set1_epi64x(count as i64), _mm256_setr_epi64x(0, 1, 2, 3))
 });
-helper!(mask_512_32(bits: u64) -> __mmask16 { _cvtu32_mask16(bits as u32) });
-helper!(mask_512_64(bits: u64) -> __mmask8 { _cvtu32_mask8(bits as u32 & 0xff) });
+/// Masks that are plain bits.
+macro_rules! plain_mask {
+    ($($name:ident $mask:ty),*) => { $(
+        /// # Safety
+        /// None is needed: the signature is that of the other masks.
+        #[inline(always)]
+        unsafe fn $name(bits: u64) -> $mask {
+            bits as $mask
+        }
+    )* };
+}
+plain_mask!(mask_512_64 __mmask8, mask_512_32 __mmask16, mask_512_16 __mmask32, mask_256_16 u64);
 helper!(mask_256_32(bits: u64) -> __m256i {
     let lanes = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
     _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(bits as i32), lanes), lanes)
@@ -325,13 +335,6 @@ helper!(mask_256_128(bits: u64) -> __m256i {
     let lanes = _mm256_setr_epi64x(1, 1, 2, 2);
     _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x(bits as i64), lanes), lanes)
 });
-helper!(mask_512_16(bits: u64) -> __mmask32 { _cvtu32_mask32(bits as u32) });
-/// # Safety
-/// None is needed: the signature is that of the other masks.
-#[inline(always)]
-unsafe fn mask_256_16(bits: u64) -> u64 {
-    bits
-}
 helper!(load_masked_512_i16(from: *const i16, mask: __mmask32) -> __m512i { _mm512_maskz_loadu_epi16(mask, from) });
 // AVX2 loads no single 16-bit lanes.
 helper!(load_masked_256_i16(from: *const i16, mask: u64) -> __m256i {

@@ -48,8 +48,15 @@ unsafe fn vectors<S: Simd, const STEP: usize, const APART: usize, const V: usize
     let taps = [0, apart, if ENDS { 2 * apart } else { slide.columns[2] as usize }];
     let lanes = columns.map(|column| slide.lanes::<S>(column));
     let ends = [0, V - 1].map(|vector| slide.bits(columns[vector] * APART));
-    let masks: [[[S::Mask; APART]; 2]; 3] =
-        taps.map(|tap| ends.map(|bits| std::array::from_fn(|part| simd.mask(shifted(bits, tap + part * S::LANES)))));
+    // No closures around vector operations: one that is not inlined would lose the instruction set.
+    let mut masks = [[[simd.mask(0); APART]; 2]; 3];
+    for tap in 0..3 {
+        for end in 0..2 {
+            for part in 0..APART {
+                masks[tap][end][part] = simd.mask(shifted(ends[end], taps[tap] + part * S::LANES));
+            }
+        }
+    }
     let bias = slide.bias.map(|bias| simd.splat(bias));
     let mut sums = [[simd.zero(); V]; 3];
     // SAFETY: by the contract of this function.
@@ -77,15 +84,16 @@ unsafe fn vectors<S: Simd, const STEP: usize, const APART: usize, const V: usize
                 });
                 for tap in 0..3 {
                     for vector in 0..V {
-                        let load = |part: usize| {
+                        let mut parts = [simd.zero(); APART];
+                        for part in 0..APART {
                             let from = input[vector].wrapping_add(taps[tap] + part * S::LANES);
-                            if ENDS && (vector == 0 || vector + 1 == V) {
+                            parts[part] = if ENDS && (vector == 0 || vector + 1 == V) {
                                 simd.load_masked(from, masks[tap][usize::from(vector > 0)][part])
                             } else {
                                 simd.load(from)
-                            }
-                        };
-                        let x = if APART == 2 { simd.evens(load(0), load(1)) } else { load(0) };
+                            };
+                        }
+                        let x = if APART == 2 { simd.evens(parts[0], parts[APART - 1]) } else { parts[0] };
                         for output in 0..live {
                             let tap_row = output * STEP + phase;
                             if tap_row < 3 {
