@@ -7,10 +7,12 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use rayon::ThreadPool;
-
 use crate::error::Error;
 
+use helpers::Helpers;
+
+mod helpers;
+mod placement;
 mod team;
 
 /// Below this many multiply-adds (or comparable steps) a second thread costs more than it gains.
@@ -23,7 +25,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(40);
 pub const MOST_THREADS: usize = 1024;
 
 static THREADS: AtomicUsize = AtomicUsize::new(0);
-static POOL: AtomicPtr<ThreadPool> = AtomicPtr::new(ptr::null_mut());
+static HELPERS: AtomicPtr<Helpers> = AtomicPtr::new(ptr::null_mut());
 static INTERRUPT: OnceLock<fn() -> bool> = OnceLock::new();
 
 /// Threads a call may use: set by [`set_num_threads`], else `CONVRS_NUM_THREADS`, else what affinity and the container's
@@ -114,48 +116,48 @@ pub fn for_each_chunk(tasks: usize, work: usize, body: impl Fn(Range<usize>, &Pr
     // What is over in microseconds need not look at the clock.
     let asked = (total >= SMALL_WORK).then(|| Cell::new(Instant::now()));
     let caller = Progress { cancelled: &cancelled, asked };
-    match pool(threads - 1) {
-        Some(pool) => {
+    match helpers(threads - 1) {
+        Some(helpers) => {
             let shared = || lane(&Progress { cancelled: &cancelled, asked: None });
-            team::with_helpers(pool, threads - 1, &shared, || lane(&caller));
+            team::with_helpers(helpers, threads - 1, &shared, || lane(&caller));
         }
         None => lane(&caller),
     }
     if cancelled.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
 }
 
-/// The pool, with at least `workers` threads; `None` where none are needed or the operating system refuses them. A pool that became too small is left to its sleeping threads and never freed,
-/// because another thread may be using it; sizes double, so that happens a few times in a process at most.
-fn pool(workers: usize) -> Option<&'static ThreadPool> {
-    if workers == 0 {
+/// At least so many helpers; `None` where none are needed or the operating system refuses them. A pool that became too small
+/// is left to its sleeping threads and never freed, because another thread may be using it; sizes double, so that happens a
+/// few times in a process at most.
+fn helpers(least: usize) -> Option<&'static Helpers> {
+    if least == 0 {
         return None;
     }
     static FORGET_IN_CHILD: OnceLock<()> = OnceLock::new();
-    FORGET_IN_CHILD.get_or_init(forget_pool_after_fork);
+    FORGET_IN_CHILD.get_or_init(forget_helpers_after_fork);
     loop {
-        let current = POOL.load(Ordering::Acquire);
+        let current = HELPERS.load(Ordering::Acquire);
         // SAFETY: the pointer is null or a leaked box.
-        if let Some(pool) = unsafe { current.as_ref() }
-            && pool.current_num_threads() >= workers
+        if let Some(helpers) = unsafe { current.as_ref() }
+            && helpers.threads() >= least
         {
-            return Some(pool);
+            return Some(helpers);
         }
-        let size = if current.is_null() { workers } else { workers.next_power_of_two() };
-        let built = rayon::ThreadPoolBuilder::new().num_threads(size).thread_name(|index| format!("convrs-{index}")).build();
-        let built = Box::into_raw(Box::new(built.ok()?));
-        if POOL.compare_exchange(current, built, Ordering::AcqRel, Ordering::Acquire).is_err() {
+        let built = Helpers::new(if current.is_null() { least } else { least.next_power_of_two() })?;
+        let built = Box::into_raw(Box::new(built));
+        if HELPERS.compare_exchange(current, built, Ordering::AcqRel, Ordering::Acquire).is_err() {
             // SAFETY: nobody else has seen this box.
             drop(unsafe { Box::from_raw(built) });
         }
     }
 }
 
-/// A forked child has only the thread that forked: it must build a pool of its own and not wait for its parent's.
-fn forget_pool_after_fork() {
+/// A forked child has only the thread that forked: it must have helpers of its own and not wait for its parent's.
+fn forget_helpers_after_fork() {
     #[cfg(unix)]
     {
         extern "C" fn forget() {
-            POOL.store(ptr::null_mut(), Ordering::Release);
+            HELPERS.store(ptr::null_mut(), Ordering::Release);
         }
         // SAFETY: the handler only stores to an atomic, which is allowed between fork and exec.
         unsafe { libc::pthread_atfork(None, None, Some(forget)) };

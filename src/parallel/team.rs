@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::Thread;
 use std::time::Duration;
 
-use rayon::ThreadPool;
+use super::helpers::Helpers;
+use super::placement::current_core;
 
 /// Set in [`Team::state`] when helpers may no longer join; the rest counts, in steps of [`HELPER`], those at work.
 const CLOSED: usize = 1;
@@ -16,10 +17,11 @@ const HELPER: usize = 2;
 /// How often the caller looks for the last helper before it goes to sleep.
 const SPINS: usize = 2000;
 
-struct Team {
+pub(super) struct Team {
     work: *const (dyn Fn() + Sync),
     state: AtomicUsize,
     caller: Thread,
+    core: Option<usize>,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
@@ -40,7 +42,13 @@ impl Team {
         }
     }
 
-    fn help(&self) {
+    /// Where the caller ran when it made the team.
+    pub(super) fn core(&self) -> Option<usize> {
+        self.core
+    }
+
+    /// Joins the work, unless it is over already.
+    pub(super) fn help(&self) {
         if !self.join() {
             return;
         }
@@ -66,16 +74,13 @@ impl Team {
     }
 }
 
-/// Runs `own` on this thread while up to `helpers` threads of the pool run `work`; returns when all who began have ended.
-pub(super) fn with_helpers(pool: &ThreadPool, helpers: usize, work: &(dyn Fn() + Sync), own: impl FnOnce()) {
+/// Runs `own` on this thread while up to `helpers` threads of `pool` run `work`; returns when all who began have ended.
+pub(super) fn with_helpers(pool: &'static Helpers, helpers: usize, work: &(dyn Fn() + Sync), own: impl FnOnce()) {
     // SAFETY: only the lifetime is erased; `close` below runs before `work` can be dropped, also when `own` panics.
     let work = unsafe { std::mem::transmute::<&(dyn Fn() + Sync), &'static (dyn Fn() + Sync)>(work) };
     let panic = Mutex::new(None);
-    let team = Arc::new(Team { work, state: AtomicUsize::new(0), caller: std::thread::current(), panic });
-    for _ in 0..helpers {
-        let team = Arc::clone(&team);
-        pool.spawn(move || team.help());
-    }
+    let team = Arc::new(Team { work, state: AtomicUsize::new(0), caller: std::thread::current(), core: current_core(), panic });
+    pool.call(helpers, &team);
     let outcome = catch_unwind(AssertUnwindSafe(own));
     team.close();
     let helper_panic = team.panic.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
