@@ -82,6 +82,7 @@ pub(super) fn with_helpers(pool: &'static Helpers, helpers: usize, work: &(dyn F
     let team = Arc::new(Team { work, state: AtomicUsize::new(0), caller: std::thread::current(), core: current_core(), panic });
     pool.call(helpers, &team);
     let outcome = catch_unwind(AssertUnwindSafe(own));
+    pool.withdraw(&team);
     team.close();
     let helper_panic = team.panic.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
     if let Some(payload) = outcome.err().or(helper_panic) {

@@ -83,6 +83,40 @@ def test_nonsense_in_the_environment_does_no_harm(value: str) -> None:
     assert (done.returncode == 0 and int(done.stdout) >= 1) or "CONVRS_NUM_THREADS" in done.stderr
 
 
+MEMORY = """
+import random
+import numpy as np, convrs
+from convrs import nn
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+
+numbers = np.random.default_rng(0).standard_normal(8 * 64 * 64).astype(np.float32)
+weight = numbers[: 12 * 8 * 9].reshape(12, 8, 3, 3)
+layer = nn.Conv2d.from_weights(weight, padding=1)
+draw = random.Random(0)
+
+def work(height, width):
+    image = numbers[: 8 * height * width].reshape(1, 8, height, width)
+    layer(image)
+    convrs.conv2d(image, weight, stride=draw.randint(1, 3))
+    convrs.conv_transpose2d(image[..., :16, :16], weight.reshape(8, 12, 3, 3), stride=draw.randint(1, 3))
+    convrs.max_pool2d(image, draw.randint(1, 3))
+
+for _ in range(500):
+    work(64, 64)
+before = resident()
+for number in range(10_000):
+    work(3 + number % 62, 3 + number // 62 % 62)
+print((resident() - before) / 2**20)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
+def test_memory_stays_flat_over_ten_thousand_shapes() -> None:
+    assert float(printed(MEMORY)) < 1.0
+
+
 # --- instruction sets ---
 
 SET = "from convrs import _convrs; print(_convrs.instruction_set())"
