@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use super::epilogue::Epilogue;
+use super::fft::{self, FftPlan, Spectra};
 use super::passes::{Outside, Passes, all_finite};
 use super::plan::{Algorithm, Plan};
 use super::run::{compute, lanes};
@@ -26,9 +27,9 @@ pub enum Kind {
 /// How a layer computes one input.
 #[derive(Debug, Clone)]
 pub struct Summary {
-    /// "direct" or "winograd".
+    /// "direct", "winograd" or "fft".
     pub algorithm: &'static str,
-    /// "output channels" or "output pixels".
+    /// "output channels", "output pixels" or "frequencies".
     pub vectors_hold: &'static str,
     /// Elements of a vector.
     pub lanes: usize,
@@ -53,13 +54,15 @@ pub enum Choice {
     Direct,
     /// Winograd's, or an error.
     Winograd,
+    /// By the fast Fourier transform, or an error.
+    Fft,
 }
 
 /// Weights, bias and activation of a layer.
 pub struct Layer<E: Element> {
     isa: Isa,
     kind: Kind,
-    /// Winograd only where it is possible.
+    /// Winograd and FFT only where they are possible.
     choice: Choice,
     weight: Aligned<E>,
     weight_shape: [usize; RANK],
@@ -71,6 +74,7 @@ pub struct Layer<E: Element> {
     channels_in_vectors: OnceLock<Packed<E::Accumulator>>,
     pixels_in_vectors: OnceLock<Packed<E::Accumulator>>,
     transformed: OnceLock<Transformed<E::Accumulator>>,
+    spectra: OnceLock<Spectra>,
 }
 
 impl<E: Element<Accumulator: Lanes>> Layer<E> {
@@ -89,9 +93,11 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             Kind::Plain(params) => ConvShape::check(weight.shape(), params)?,
             Kind::Transposed(params) => ConvShape::check_transposed(weight.shape(), params)?,
         }
-        let choice = match (choice, winograd_refusal::<E>(&kind, weight.shape())) {
-            (Choice::Winograd, Some(error)) => return Err(error),
-            (Choice::Auto, Some(_)) => Choice::Direct,
+        if let Some(error) = refused::<E>(choice, &kind, weight.shape()) {
+            return Err(error);
+        }
+        let choice = match choice {
+            Choice::Auto if refused::<E>(Choice::Winograd, &kind, weight.shape()).is_some() => Choice::Direct,
             _ => choice,
         };
         Ok(Layer {
@@ -106,6 +112,7 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             channels_in_vectors: OnceLock::new(),
             pixels_in_vectors: OnceLock::new(),
             transformed: OnceLock::new(),
+            spectra: OnceLock::new(),
         })
     }
 
@@ -137,6 +144,12 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             let direct = || self.packed(shape, &plan.direct(shape, size_of::<E::Accumulator>()));
             let (isa, epilogue) = (self.isa, &epilogue);
             return Problem { isa, shape, plan, input, weights, direct: &direct, epilogue }.compute(output);
+        }
+        if const { E::Accumulator::ACTIVATES }
+            && let Some(plan) = self.fft(shape)
+        {
+            let spectra = self.spectra(shape, &plan);
+            return fft::Problem { isa: self.isa, shape, plan, input, spectra, epilogue: &epilogue }.compute(output);
         }
         let passes = self.passes(shape);
         let weights = match (passes.outside, passes.plan.algorithm) {
@@ -176,6 +189,19 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
                 multiply_adds,
             };
         }
+        if let Some(plan) = self.fft(shape) {
+            let (tasks, scratch_bytes) = fft::effort::<E::Accumulator>(shape, &plan, self.spectra(shape, &plan));
+            return Summary {
+                algorithm: "fft",
+                vectors_hold: "frequencies",
+                lanes: lanes::<f64>(self.isa),
+                tile: plan.tile,
+                tasks,
+                threads: threads(tasks),
+                scratch_bytes,
+                multiply_adds,
+            };
+        }
         let passes = self.passes(shape);
         let tasks = passes.tasks();
         Summary {
@@ -198,11 +224,20 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
         let size = size_of::<E::Accumulator>();
         let plan = || WinogradPlan::new(shape, lanes::<E::Accumulator>(self.isa), size);
         match self.choice {
-            Choice::Direct => None,
+            Choice::Direct | Choice::Fft => None,
             Choice::Winograd => Some(plan()),
             // Where weights are not finite, neither is any tile.
             Choice::Auto => Some(plan()).filter(|plan| self.finite && plan.pays(shape, size)),
         }
+    }
+
+    /// How an input of that shape is computed by the fast Fourier transform, if it is.
+    pub fn fft(&self, shape: &ConvShape) -> Option<FftPlan> {
+        (self.choice == Choice::Fft).then(|| FftPlan::new(shape))
+    }
+
+    fn spectra(&self, shape: &ConvShape, plan: &FftPlan) -> &Spectra {
+        self.spectra.get_or_init(|| Spectra::new(shape, &self.weight(), plan))
     }
 
     fn weight(&self) -> View<'_, E> {
@@ -227,15 +262,21 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
     }
 }
 
-/// Why Winograd's algorithm cannot be used, if it cannot.
-fn winograd_refusal<E: Element>(kind: &Kind, weight: [usize; RANK]) -> Option<Error> {
-    let refused = |got: &str, rule: &str| {
-        let rule = format!("winograd needs {rule}; use \"auto\" or \"direct\"");
-        Some(Error::Value { argument: "algorithm", got: format!("\"winograd\" with {got}"), rule })
+/// Why a named algorithm cannot be used, if it cannot.
+fn refused<E: Element>(choice: Choice, kind: &Kind, weight: [usize; RANK]) -> Option<Error> {
+    let name = match choice {
+        Choice::Auto | Choice::Direct => return None,
+        Choice::Winograd => "winograd",
+        Choice::Fft => "fft",
+    };
+    let refused = |got: &str, needed: &str| {
+        let rule = format!("{name} needs {needed}; use \"auto\" or \"direct\"");
+        Some(Error::Value { argument: "algorithm", got: format!("{name:?} with {got}"), rule })
     };
     match kind {
         _ if !E::Accumulator::ACTIVATES => refused(&format!("dtype {:?}", E::DTYPE), "floats"),
         Kind::Transposed(_) => refused("a transposed convolution", "a plain one"),
+        Kind::Plain(params) if choice == Choice::Fft => fft::refusal(params, weight),
         Kind::Plain(params) => refusal(params, weight, size_of::<E::Accumulator>()),
     }
 }

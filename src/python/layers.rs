@@ -118,8 +118,9 @@ impl Layer {
             "auto" => Choice::Auto,
             "direct" => Choice::Direct,
             "winograd" => Choice::Winograd,
+            "fft" => Choice::Fft,
             _ => {
-                let rule = "it must be \"auto\", \"direct\" or \"winograd\"".to_string();
+                let rule = "it must be \"auto\", \"direct\", \"winograd\" or \"fft\"".to_string();
                 return Err(Error::Value { argument: "algorithm", got: format!("{algorithm:?}"), rule }.into());
             }
         };

@@ -310,3 +310,34 @@ def test_the_state_of_a_causal_layer_can_be_kept_and_given_back() -> None:
         layer.step(np.zeros((3, 4), np.float32))
     with pytest.raises(ValueError, match="last 2 inputs"):
         layer.state = np.zeros((2, 4, 3), np.float32)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@given(data=st.data())
+def test_fft_is_near_the_convolution(dtype: str, data: st.DataObject) -> None:
+    taps = data.draw(st.integers(1, 600))
+    generator = np.random.default_rng(data.draw(st.integers(0, 1000)))
+    channels, size = data.draw(st.integers(1, 3)), taps + data.draw(st.integers(0, 5000))
+    input = generator.standard_normal((channels, size)).astype(dtype)
+    weight = generator.standard_normal((2, channels, taps)).astype(dtype)
+    layer = nn.Conv1d.from_weights(weight, algorithm="fft")
+    assert layer.plan(input.shape).algorithm == "fft"
+    exact = np.stack(
+        [
+            sum(np.convolve(row, kernel[::-1], "valid") for row, kernel in zip(input.astype(np.float64), kernels, strict=True))
+            for kernels in weight.astype(np.float64)
+        ]
+    )
+    # The documented bound, for at most 2^16 elements, and the rounding to the dtype.
+    norm = np.sqrt((input.astype(np.float64) ** 2).sum(1)) @ np.abs(weight.astype(np.float64)).sum(2).T
+    slack = 21 * 16 * 2.0**-53 * norm[:, None] + np.abs(exact) * np.finfo(dtype).eps * 1.01
+    assert (np.abs(layer(input) - exact) <= slack).all()
+
+
+def test_fft_is_refused_where_it_is_impossible() -> None:
+    with pytest.raises(ValueError, match="kernels of size 1 along depth"):
+        nn.Conv3d.from_weights(np.ones((1, 1, 2, 3, 3)), algorithm="fft")
+    with pytest.raises(ValueError, match="fft needs floats"):
+        nn.Conv1d.from_weights(np.ones((1, 1, 3), np.int16), algorithm="fft")
+    with pytest.raises(ValueError, match="a plain one"):
+        nn.ConvTranspose1d.from_weights(np.ones((1, 1, 3)), algorithm="fft")

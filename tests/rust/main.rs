@@ -8,6 +8,7 @@ mod conv_same_bits;
 mod conv_sizes;
 mod conv_table;
 mod conversions;
+mod fft;
 mod instruction_sets;
 mod pool_order;
 mod pool_properties;

@@ -32,5 +32,5 @@ ConvPadding: TypeAlias = Size | Sequence[tuple[int, int]] | Literal["valid", "sa
 PaddingMode: TypeAlias = Literal["zeros"] | Literal["reflect", "replicate", "circular"]
 """What the padding of a convolution holds."""
 
-Algorithm: TypeAlias = Literal["auto", "direct", "winograd"]
-"""What computes a convolution; "auto" takes what is fastest."""
+Algorithm: TypeAlias = Literal["auto", "direct", "winograd", "fft"]
+"""What computes a convolution; "auto" takes direct or Winograd, whichever is faster."""

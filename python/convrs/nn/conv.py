@@ -162,7 +162,12 @@ class _Conv(_Layer):
             algorithm: "direct": every sum lies within gamma(K + 1) * sum |x| |w| of the exact one and has the bits of
                 the function. "winograd": 3x3 kernels of stride 1 by Winograd's F(4x4, 3x3), with a quarter of the
                 products and about twice the error on the data of networks; refused where it is impossible. "auto":
-                Winograd where it is faster, else direct.
+                Winograd where it is faster, else direct. "fft": by the fast Fourier transform in float64, for long
+                kernels of size 1 along depth; never chosen by itself. The error of a sum is relative to a whole block
+                of the input (N elements x, see `plan`) and not to the sum's own taps: at most 21 u log2(N) |x|_2 |w|_1
+                with u = 2**-53 (Higham, Accuracy and Stability of Numerical Algorithms, chapter 24), and the rounding
+                to the dtype. Only where the elements of a block differ by ten orders of magnitude or more is that seen
+                in float32; an infinity or NaN in a block spoils all of its outputs.
 
         Raises:
             ValueError: a shape or value is out of range.

@@ -10,8 +10,9 @@ class Plan:
     """How a layer computes an input of one shape.
 
     Attributes:
-        algorithm: "direct" or "winograd".
-        vectors_hold: what lies in the lanes of a vector: "output channels" or "output pixels".
+        algorithm: "direct", "winograd" or "fft".
+        vectors_hold: what lies in the lanes of a vector: "output channels",
+            "output pixels" or "frequencies".
         lanes: elements of a vector.
         tile: outputs of a tile, one number a spatial axis.
         tasks: pieces of work that threads share.
