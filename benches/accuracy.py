@@ -2,13 +2,13 @@
 
     python benches/accuracy.py > table.md
 
-Prints the table of the documentation in Markdown. Winograd promises on network inputs at most 2.5 times the largest
-error of the direct sum; where it is beyond that, the exit status is 1. Adversarial inputs are there to be looked at.
+Prints the table of the README in Markdown. Winograd promises on network inputs at most 2.5 times the largest error of the
+direct sum, and infinities and NaN only where the direct sum has them; else the exit status is 1. Adversarial inputs are
+there to be looked at.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from inputs import ADVERSARIAL_INPUTS, NETWORK_INPUTS, cancelling, equal_halves
 from timing import head
 
 import convrs
+from convrs import nn
 
 PROMISED = 2.5
 EPSILON = float(np.finfo(np.float32).eps)
@@ -50,7 +51,7 @@ class Case:
         return weight / np.float32(np.sqrt(self.taps))
 
 
-CASES = (Case(64, (56, 56)), Case(256, (14, 14)), Case(128, (1000,)), Case(32, (8, 28, 28)))
+CASES = (Case(64, (56, 56)), Case(256, (14, 14)), Case(32, (8, 28, 28)))
 
 
 class Reference:
@@ -90,9 +91,7 @@ class Judgement:
 
 
 def computed(case: Case, algorithm: str, x: np.ndarray, w: np.ndarray) -> np.ndarray:
-    import convrs.nn
-
-    kind = getattr(convrs.nn, f"Conv{case.rank}d")
+    kind = getattr(nn, f"Conv{case.rank}d")
     return kind.from_weights(w, None, padding=1, algorithm=algorithm)(x)
 
 
@@ -111,18 +110,24 @@ class Row:
         cells: list[Any] = [self.case.name, self.input_name]
         cells += [f"{each.of_largest:.1e}" for each in (self.direct, self.winograd)]
         cells += [f"{each.of_taps:.2g}" for each in (self.direct, self.winograd)]
-        cells += [f"{self.ratio:.2g}", self.direct.wrong_kind, self.winograd.wrong_kind]
+        cells.append(f"{self.ratio:.2g}")
         return f"| {' | '.join(map(str, cells))} |"
 
+    def broken(self) -> Iterator[str]:
+        """What was promised and is not so."""
+        if self.input_name in NETWORK_INPUTS and self.ratio > PROMISED:
+            yield f"{self.case.name}, {self.input_name}: {self.ratio:.2f} times the error of the direct sum"
+        if wrong := self.direct.wrong_kind + self.winograd.wrong_kind:
+            yield f"{self.case.name}, {self.input_name}: {wrong} outputs wrongly finite or wrongly not"
 
-OF_LARGEST, OF_TAPS, WRONG_KIND = "error / max abs y", "error / (eps sum abs x abs w)", "wrongly (non-)finite"
+
+OF_LARGEST, OF_TAPS = "error / max abs y", "error / (eps sum abs x abs w)"
 COLUMNS = (
     "layer",
     "input",
     *(f"{algorithm}: {OF_LARGEST}" for algorithm in ("direct", "Winograd")),
     *(f"{algorithm}: {OF_TAPS}" for algorithm in ("direct", "Winograd")),
     "Winograd / direct",
-    *(f"{algorithm}: {WRONG_KIND}" for algorithm in ("direct", "Winograd")),
 )
 
 
@@ -137,20 +142,14 @@ def rows(case: Case) -> Iterator[Row]:
 
 
 def main() -> None:
-    if importlib.util.find_spec("convrs.nn") is None:
-        sys.exit("this build of convrs has no planned layers (convrs.nn), and so no choice of the algorithm")
     print(f"{head(convrs.get_num_threads(), 'torch')}\n\n| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
     broken = []
     for case in CASES:
-        try:
-            for row in rows(case):
-                print(row.as_markdown(), flush=True)
-                if row.input_name in NETWORK_INPUTS and row.ratio > PROMISED:
-                    broken.append(f"{case.name}, {row.input_name}: {row.ratio:.2f}")
-        except ValueError as refusal:
-            print(f"{case.name} is left out: {refusal}", file=sys.stderr)
+        for row in rows(case):
+            print(row.as_markdown(), flush=True)
+            broken += row.broken()
     if broken:
-        sys.exit(f"Winograd is beyond {PROMISED} times the error of the direct sum: {'; '.join(broken)}")
+        sys.exit("; ".join(broken))
 
 
 if __name__ == "__main__":
