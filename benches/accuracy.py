@@ -2,9 +2,9 @@
 
     python benches/accuracy.py > table.md
 
-Prints the table of the README in Markdown. Winograd promises on network inputs at most 2.5 times the largest error of the
-direct sum, and infinities and NaN only where the direct sum has them; else the exit status is 1. Adversarial inputs are
-there to be looked at.
+Prints the table of the README in Markdown. Winograd promises on network inputs at most 2.5 times the largest error of
+the direct sum, and infinities and NaN only where the direct sum has them; else the exit status is 1. Adversarial inputs
+are there to be looked at.
 """
 
 from __future__ import annotations
