@@ -4,7 +4,7 @@ VENV ?= .venv
 DEMO_VENV ?= .venv-demo
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test test-long check lint inlined bench bench-sweep bench-accuracy wheel clean
+.PHONY: help demo test test-long check lint inlined bench bench-sweep bench-filters bench-accuracy wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -44,6 +44,9 @@ bench: $(VENV)/benched  ## layers beside torch, onnxruntime, OpenVINO, ncnn and 
 
 bench-sweep: $(VENV)/benched  ## share of the peak over a grid of sizes; fails where one lies below half of its neighbour
 	$(VENV)/bin/python benches/sweep.py --svg target/bench/sweep.svg
+
+bench-filters: $(VENV)/benched  ## filters of one channel, 3 to 4096 taps and 3x3 to 63x63, beside SciPy and torch
+	$(VENV)/bin/python benches/filters.py
 
 bench-accuracy: $(VENV)/benched  ## error of the direct and the Winograd convolution, as a Markdown table
 	$(VENV)/bin/python benches/accuracy.py
