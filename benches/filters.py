@@ -2,9 +2,10 @@
 
     python benches/filters.py [--threads 2] [--rounds 7]
 
-Engines take turns as in vs_peers.py; a result further from float64 than the a-priori bound of a float32 sum allows
-stops the bench. `signal` is `scipy.signal.convolve`, which chooses between direct and Fourier convolution; `fft`
-is ours by name. Exits with 1 where neither the function nor the planned layer is the fastest.
+Engines take turns as in vs_peers.py. A result of ours further from float64 than the a-priori bound of a float32 sum
+allows stops the bench; a peer's may be as far anywhere as the largest bound, since a Fourier transform errs that way.
+`signal` is `scipy.signal.convolve`, which chooses between direct and Fourier convolution; `fft` is ours by name.
+Exits with 1 where neither the function nor the planned layer is the fastest.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def checked(x: np.ndarray, w: np.ndarray, calls: dict[str, Call]) -> None:
     bound = (w.size + 1) * np.finfo(np.float32).eps * magnitude
     for name, call in calls.items():
         result = np.asarray(call(), np.float64).reshape(expected.shape)
-        if not np.all(np.abs(result - expected) <= bound):
+        if not np.all(np.abs(result - expected) <= (bound.max() if name in PEERS else bound)):
             sys.exit(f"{name} is beyond the bound for a kernel of {w.shape}")
 
 
