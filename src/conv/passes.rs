@@ -97,12 +97,10 @@ impl<'a> Passes<'a> {
         let panel = if shared.is_some() { panel.saturating_mul(count) } else { panel };
         let most_blocks = if packed { blocks } else { (PANEL_BYTES / panel).max(1) };
         let staged = shared.unwrap_or(largest);
-        let channel = match shared {
-            Some(union) if count > 1 => extents(&plan, &union, plan.tile, union.map(|axis| axis.taps)).max(1),
-            _ => extents(&plan, &largest, plan.tile, plan.chunk_taps).max(1),
-        };
+        // Elements of a channel of what is brought in, where all taps are.
+        let channel = |plan: &Plan| extents(plan, &staged, plan.tile, staged.map(|axis| axis.taps)).max(1);
         if count > 1 && shared.is_some() {
-            plan.chunk_channels = plan.chunk_channels.min((PATCH_BYTES / size / channel).max(1));
+            plan.chunk_channels = plan.chunk_channels.min((PATCH_BYTES / size / channel(&plan)).max(1));
         }
         let direct = plan.algorithm == Algorithm::Direct && shared.is_some();
         // Outputs that lie side by side are worth it where a sum has few taps, which are one chunk.
@@ -111,15 +109,14 @@ impl<'a> Passes<'a> {
         if direct {
             plan.piece = DIRECT_PIECE / together;
         }
-        let images = if direct && tiles == [1; 3] {
-            let pixels = plan.tile.iter().product::<usize>();
-            let most = (DIRECT_PIXELS / pixels).min(PATCH_BYTES / size / (channel * plan.chunk_channels));
-            shape.batch.div_ceil(shape.batch.div_ceil(most.max(1)).max(1))
-        } else {
-            1
-        };
-        let batches = shape.batch.div_ceil(images.max(1));
-        let units = shape.groups * batches * tiles.iter().product::<usize>();
+        let mut images = 1;
+        if direct && tiles == [1; 3] && shape.batch > 1 {
+            let pixels: usize = plan.tile.iter().product();
+            let most = (DIRECT_PIXELS / pixels).min(PATCH_BYTES / size / (channel(&plan) * plan.chunk_channels));
+            // All tiles of about as many.
+            images = shape.batch.div_ceil(shape.batch.div_ceil(most.max(1)));
+        }
+        let units = shape.groups * shape.batch.div_ceil(images) * tiles.iter().product::<usize>();
         let splits = splits(blocks, most_blocks, if shared.is_some() { units } else { units * count });
         let blocks_per_split = blocks.div_ceil(splits);
         let splits = blocks.div_ceil(blocks_per_split);

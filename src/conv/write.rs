@@ -67,14 +67,18 @@ impl<E: Element> Operation<E::Accumulator> for Write<'_, E> {
                             target.pixels(simd, channel + vector + lane, row, &runs);
                         }
                     }
-                    for first in (0..length).step_by(S::LANES).filter(|_| neighbours) {
-                        let (from, to) = (rows[first..].as_ptr(), sums[first * lanes + vector..].as_mut_ptr());
-                        // SAFETY: as above.
-                        unsafe { simd.transpose(from, length, to, lanes) };
+                    if neighbours {
+                        for first in (0..length).step_by(S::LANES) {
+                            let (from, to) = (rows[first..].as_ptr(), sums[first * lanes + vector..].as_mut_ptr());
+                            // SAFETY: as above.
+                            unsafe { simd.transpose(from, length, to, lanes) };
+                        }
                     }
                 }
-                for (pixel, sums) in sums.chunks_exact(lanes).take(places.output.len()).enumerate().filter(|_| neighbours) {
-                    target.channels(simd, channel, pixel, &sums[..channels]);
+                if neighbours {
+                    for (pixel, sums) in sums.chunks_exact(lanes).take(places.output.len()).enumerate() {
+                        target.channels(simd, channel, pixel, &sums[..channels]);
+                    }
                 }
             }
             Layout::Vectors { first, per_row, tail, step, residual_step } => {
