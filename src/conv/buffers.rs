@@ -12,7 +12,9 @@ pub(super) struct Sizes {
     rows: usize,
     /// Of the largest chunk.
     pub taps: usize,
+    all_taps: usize,
     pixels: usize,
+    places: usize,
 }
 
 pub(super) struct Buffers<'a, T> {
@@ -22,40 +24,51 @@ pub(super) struct Buffers<'a, T> {
     pub sums: &'a mut [T],
     /// Sums of a piece, a row a channel, where channels lie in the vectors.
     pub rows: &'a mut [T],
-    /// Offset of every tap in the patch.
+    /// Offset of every tap in the patch, `Sizes::taps` of them for each of the passes written together.
     pub taps: &'a mut [u32],
-    /// Offset of every pixel (or vector of pixels) in the patch, in the output, in the residual.
+    /// Offset of every pixel (or vector of pixels) in the patch.
     pub pixels: &'a mut [u32],
+    /// The same in the output and in the residual, those of all passes written together side by side.
     pub places: &'a mut [isize],
     pub residual_places: &'a mut [isize],
 }
 
 impl Sizes {
-    /// For tasks that pack the weights of `panels` blocks; `staged` is what one copy of the input serves.
-    pub fn of(shape: &ConvShape, largest: &[AxisPass; 3], staged: &[AxisPass; 3], plan: &Plan, panels: usize) -> Self {
+    /// For tasks that pack the weights of `panels` blocks, of so many images and with so many passes written together; `staged`
+    /// is what one copy of the input serves.
+    pub fn of(
+        shape: &ConvShape,
+        largest: &[AxisPass; 3],
+        staged: &[AxisPass; 3],
+        plan: &Plan,
+        panels: usize,
+        (images, together): (usize, usize),
+    ) -> Self {
         let taps = plan.chunk_len().min(shape.in_channels * largest.iter().map(|axis| axis.taps).product::<usize>());
         let [depth, height, width] = plan.tile;
         let row = if plan.algorithm == Algorithm::Direct { width } else { width.div_ceil(plan.lanes) };
-        let pixels = depth * height * row;
+        let pixels = images * depth * height * row;
         let piece = if plan.algorithm == Algorithm::Direct { plan.piece } else { plan.piece / plan.lanes };
-        let sums = pixels.min(piece) * if plan.algorithm == Algorithm::Direct { 1 } else { plan.lanes };
+        let sums = pixels.min(piece) * if plan.algorithm == Algorithm::Direct { together } else { plan.lanes };
         // Chunks of taps are cut from the pass itself; what several passes share is staged whole.
         let staged_taps = if staged == largest { plan.chunk_taps } else { staged.map(|axis| axis.taps) };
         let rows = if plan.algorithm == Algorithm::Direct { sums.next_multiple_of(plan.lanes) * plan.lanes } else { 0 };
         Sizes {
             panel: taps * plan.block * panels,
-            patch: plan.chunk_channels * extents(plan, staged, plan.tile, staged_taps),
+            patch: images * plan.chunk_channels * extents(plan, staged, plan.tile, staged_taps),
             sums: sums.next_multiple_of(plan.lanes) * plan.block,
             rows,
             taps,
+            all_taps: taps * together,
             pixels,
+            places: pixels * together,
         }
     }
 
     pub fn bytes<T>(&self) -> usize {
         let line = 64;
         let elements = self.panel + self.patch + self.sums + self.rows;
-        let offsets = (self.taps + self.pixels) * size_of::<u32>() + 2 * self.pixels * size_of::<isize>();
+        let offsets = (self.all_taps + self.pixels) * size_of::<u32>() + 2 * self.places * size_of::<isize>();
         elements * size_of::<T>() + offsets + 8 * line
     }
 
@@ -65,10 +78,10 @@ impl Sizes {
             patch: scratch.cut(self.patch),
             sums: scratch.cut(self.sums),
             rows: scratch.cut(self.rows),
-            taps: scratch.cut(self.taps),
+            taps: scratch.cut(self.all_taps),
             pixels: scratch.cut(self.pixels),
-            places: scratch.cut(self.pixels),
-            residual_places: scratch.cut(self.pixels),
+            places: scratch.cut(self.places),
+            residual_places: scratch.cut(self.places),
         }
     }
 }

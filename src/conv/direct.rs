@@ -14,6 +14,8 @@ pub(super) struct Pixels<'a, T> {
     pub panel: &'a [T],
     /// `[pixel][vectors * LANES]`, read first unless `fresh`.
     pub sums: &'a mut [T],
+    /// Distance of pixels in the sums: the vectors of one, or more where pixels of other passes lie between them.
+    pub step: usize,
     /// Vectors of output channels, 1 or 2.
     pub vectors: usize,
     /// Start from zero.
@@ -26,14 +28,15 @@ impl<T> Operation<T> for Pixels<'_, T> {
     #[inline(always)]
     fn run<S: Simd<Scalar = T>>(self, simd: S) {
         let lanes = self.vectors * S::LANES;
-        assert!(self.panel.len() >= self.taps.len() * lanes && self.sums.len() >= self.pixels.len() * lanes);
+        let last = self.pixels.len().saturating_sub(1) * self.step;
+        assert!(self.panel.len() >= self.taps.len() * lanes && self.step >= lanes && self.sums.len() >= last + lanes);
         // Pixels are spread evenly over the calls: 11 are 6 + 5 and not 10 + 1.
         let calls = self.pixels.len().div_ceil(S::PIXELS);
         let mut first = 0;
         for call in 0..calls {
             let count = (self.pixels.len() - first).div_ceil(calls - call);
             let pixels = &self.pixels[first..first + count];
-            let sums = self.sums[first * lanes..].as_mut_ptr();
+            let sums = (self.sums[first * self.step..].as_mut_ptr(), self.step);
             macro_rules! tiles {
                 ($($count:literal)*) => {
                     match count {
@@ -57,7 +60,8 @@ impl<T> Operation<T> for Pixels<'_, T> {
 }
 
 /// # Safety
-/// `patch` plus any pixel plus any tap can be read; `panel` holds `taps * V * LANES` elements, `sums` `P * V * LANES`.
+/// `patch` plus any pixel plus any tap can be read; `panel` holds `taps * V * LANES` elements, `sums` `V * LANES` at each of
+/// `P` multiples of their distance.
 #[inline(always)]
 unsafe fn tile<S: Simd, const P: usize, const V: usize>(
     simd: S,
@@ -65,7 +69,7 @@ unsafe fn tile<S: Simd, const P: usize, const V: usize>(
     pixels: &[u32],
     taps: &[u32],
     mut panel: *const S::Scalar,
-    sums: *mut S::Scalar,
+    (sums, step): (*mut S::Scalar, usize),
     fresh: bool,
 ) {
     // SAFETY: by the contract of this function.
@@ -76,7 +80,7 @@ unsafe fn tile<S: Simd, const P: usize, const V: usize>(
             pointers[pixel] = patch.add(*pixels.get_unchecked(pixel) as usize);
             if !fresh {
                 for vector in 0..V {
-                    accumulators[pixel][vector] = simd.load(sums.add((pixel * V + vector) * S::LANES));
+                    accumulators[pixel][vector] = simd.load(sums.add(pixel * step + vector * S::LANES));
                 }
             }
         }
@@ -95,7 +99,7 @@ unsafe fn tile<S: Simd, const P: usize, const V: usize>(
         }
         for pixel in 0..P {
             for vector in 0..V {
-                simd.store(sums.add((pixel * V + vector) * S::LANES), accumulators[pixel][vector]);
+                simd.store(sums.add(pixel * step + vector * S::LANES), accumulators[pixel][vector]);
             }
         }
     }

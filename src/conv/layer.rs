@@ -70,9 +70,8 @@ pub struct Layer<E: Element> {
     activation: Activation,
     /// Whether the weights may stand beside zeros that stand for nothing (see [`super::run::run`]).
     finite: bool,
-    /// Packed for each direct algorithm, when it is first needed.
-    channels_in_vectors: OnceLock<Packed<E::Accumulator>>,
-    pixels_in_vectors: OnceLock<Packed<E::Accumulator>>,
+    /// Packed for each direct algorithm when it is first needed, and apart for inputs whose passes are others.
+    packed: [[OnceLock<Packed<E::Accumulator>>; 2]; 2],
     transformed: OnceLock<Transformed<E::Accumulator>>,
     spectra: OnceLock<Spectra>,
 }
@@ -109,8 +108,7 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             bias: bias.map(copied).transpose()?,
             activation,
             finite: all_finite(weight)?,
-            channels_in_vectors: OnceLock::new(),
-            pixels_in_vectors: OnceLock::new(),
+            packed: Default::default(),
             transformed: OnceLock::new(),
             spectra: OnceLock::new(),
         })
@@ -245,10 +243,8 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
     }
 
     fn packed(&self, shape: &ConvShape, plan: &Plan) -> &Packed<E::Accumulator> {
-        let cell = match plan.algorithm {
-            Algorithm::Direct => &self.channels_in_vectors,
-            Algorithm::Depthwise | Algorithm::Rows => &self.pixels_in_vectors,
-        };
+        let of_one_element = shape.transposed && shape.input == [1; 3];
+        let cell = &self.packed[usize::from(plan.algorithm == Algorithm::Direct)][usize::from(of_one_element)];
         cell.get_or_init(|| {
             let count = |axis: usize| shape.passes(axis);
             let all: Vec<[AxisPass; 3]> = (0..count(0) * count(1) * count(2))

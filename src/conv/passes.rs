@@ -4,11 +4,14 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::buffers::Sizes;
-use super::plan::{Algorithm, PANEL_BYTES, PATCH_BYTES, Plan, extents, plan, plan_blocks};
+use super::plan::{Algorithm, DIRECT_PIECE, DIRECT_PIXELS, PANEL_BYTES, PATCH_BYTES, Plan, extents, plan, plan_blocks};
 use crate::array::{Accumulator, Element, View};
 use crate::error::Error;
 use crate::parallel::{for_each_chunk, num_threads};
 use crate::shape::{AxisPass, ConvShape};
+
+/// Passes written together at most: their pieces must not become smaller than what the registers hold.
+const MOST_TOGETHER: usize = 16;
 
 /// What becomes of the taps that read outside the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +49,10 @@ pub(super) struct Passes<'a> {
     pub plan: Plan,
     /// What one copy of the input serves, if every task computes all passes of its tile: the inputs of all of them.
     pub shared: Option<[AxisPass; 3]>,
+    /// Passes written together: the phases along the width, whose outputs lie side by side.
+    pub together: usize,
+    /// Images of a tile: several where one has few pixels.
+    pub images: usize,
     /// Tiles of the largest pass; a smaller one may have no output in the last.
     pub tiles: [usize; 3],
     /// Blocks of output channels that share one copy of the input, and how many such splits there are.
@@ -80,7 +87,7 @@ impl<'a> Passes<'a> {
         let blocks = shape.out_channels.div_ceil(plan.block);
         let count: usize = counts.iter().product();
         let panel = plan.chunk_len().saturating_mul(plan.block * size).max(1);
-        let union = std::array::from_fn(|axis| union(all(axis), count == 1));
+        let union = std::array::from_fn(|axis| union(all(axis).filter(|pass| pass.outputs > 0), count == 1));
         let shared = (outside == Outside::Padding
             && plan.algorithm != Algorithm::Rows
             && plan.chunk_taps == largest.map(|axis| axis.taps)
@@ -89,21 +96,48 @@ impl<'a> Passes<'a> {
             .then_some(union);
         let panel = if shared.is_some() { panel.saturating_mul(count) } else { panel };
         let most_blocks = if packed { blocks } else { (PANEL_BYTES / panel).max(1) };
-        let units = shape.groups * shape.batch * tiles.iter().product::<usize>();
+        let staged = shared.unwrap_or(largest);
+        // Elements of a channel of what is brought in, where all taps are.
+        let channel = |plan: &Plan| extents(plan, &staged, plan.tile, staged.map(|axis| axis.taps)).max(1);
+        if count > 1 && shared.is_some() {
+            plan.chunk_channels = plan.chunk_channels.min((PATCH_BYTES / size / channel(&plan)).max(1));
+        }
+        let direct = plan.algorithm == Algorithm::Direct && shared.is_some();
+        // Outputs that lie side by side are worth it where a sum has few taps, which are one chunk.
+        let adjacent = counts[2] == largest[2].output_step && counts[2] <= MOST_TOGETHER;
+        let together = if direct && adjacent && plan.chunk_channels >= shape.in_channels { counts[2] } else { 1 };
+        if direct {
+            plan.piece = DIRECT_PIECE / together;
+        }
+        let mut images = 1;
+        if direct && tiles == [1; 3] && shape.batch > 1 {
+            let pixels: usize = plan.tile.iter().product();
+            let most = (DIRECT_PIXELS / pixels).min(PATCH_BYTES / size / (channel(&plan) * plan.chunk_channels));
+            // All tiles of about as many.
+            images = shape.batch.div_ceil(shape.batch.div_ceil(most.max(1)));
+        }
+        let units = shape.groups * shape.batch.div_ceil(images) * tiles.iter().product::<usize>();
         let splits = splits(blocks, most_blocks, if shared.is_some() { units } else { units * count });
         let blocks_per_split = blocks.div_ceil(splits);
         let splits = blocks.div_ceil(blocks_per_split);
-        if let Some(union) = &shared
-            && count > 1
-        {
-            let channel = extents(&plan, union, plan.tile, union.map(|axis| axis.taps)).max(1);
-            plan.chunk_channels = plan.chunk_channels.min((PATCH_BYTES / size / channel).max(1));
-        }
-        let staged = shared.unwrap_or(largest);
         let panels = if packed { 0 } else { blocks_per_split * if shared.is_some() { count } else { 1 } };
-        let buffers = Sizes::of(shape, &largest, &staged, &plan, panels);
+        let buffers = Sizes::of(shape, &largest, &staged, &plan, panels, (images, together));
         let tasks_per_pass = units * splits;
-        Passes { shape, outside, counts, largest, plan, shared, tiles, blocks_per_split, splits, tasks_per_pass, buffers }
+        Passes {
+            shape,
+            outside,
+            counts,
+            largest,
+            plan,
+            shared,
+            together,
+            images,
+            tiles,
+            blocks_per_split,
+            splits,
+            tasks_per_pass,
+            buffers,
+        }
     }
 
     pub fn count(&self) -> usize {

@@ -24,6 +24,7 @@ pub(super) struct Tile {
 #[derive(Clone, Copy)]
 pub(super) struct Patch<T> {
     pub pointer: *const T,
+    image: usize,
     channel: usize,
     pub axes: [PatchAxis; 3],
     /// Distance of neighbours along each axis.
@@ -34,10 +35,10 @@ pub(super) struct Patch<T> {
 }
 
 impl<T> Patch<T> {
-    /// Offset of the first column of pixel (z, y) of the tile.
+    /// Offset of the first column of pixel (z, y) of the tile, of one of the images.
     #[inline(always)]
-    pub fn pixel_row(&self, z: usize, y: usize) -> usize {
-        z * self.axes[0].pixel_step * self.strides[0] + y * self.axes[1].pixel_step * self.strides[1]
+    pub fn pixel_row(&self, [image, z, y]: [usize; 3]) -> usize {
+        image * self.image + z * self.axes[0].pixel_step * self.strides[0] + y * self.axes[1].pixel_step * self.strides[1]
     }
 
     /// Distance of neighbouring pixels in a row.
@@ -102,13 +103,14 @@ impl<T> Patch<T> {
     }
 }
 
-/// What to bring in: one image, one group, one tile, one chunk of the taps.
+/// What to bring in: one group, one tile, one chunk of the taps.
 pub(super) struct Request<'a> {
     pub shape: &'a ConvShape,
     pub pass: &'a [AxisPass; 3],
     pub tile: Tile,
     pub chunk: Chunk,
-    pub image: usize,
+    /// The first image, and how many.
+    pub images: (usize, usize),
     pub group: usize,
     /// Lanes of the vectors if pixels lie in them: columns must then be adjacent and may be overrun by a vector.
     pub pixel_lanes: Option<usize>,
@@ -130,11 +132,12 @@ impl Request<'_> {
             return None;
         }
         let strides = input.strides();
-        if strides[1..].iter().any(|&stride| stride < 0) {
+        let (image, images) = self.images;
+        if strides[1..].iter().any(|&stride| stride < 0) || (images > 1 && strides[0] < 0) {
             return None;
         }
-        let mut first = self.image as isize * strides[0] + self.first_channel() as isize * strides[1];
-        let mut reach = (self.chunk.channel_count() - 1) as isize * strides[1];
+        let mut first = image as isize * strides[0] + self.first_channel() as isize * strides[1];
+        let mut reach = (images - 1) as isize * strides[0] + (self.chunk.channel_count() - 1) as isize * strides[1];
         let taps = self.chunk.tap_counts();
         let axes: [_; 3] = std::array::from_fn(|axis| PatchAxis::natural(&self.pass[axis], self.tile.size[axis], taps[axis]));
         for axis in 0..3 {
@@ -158,6 +161,7 @@ impl Request<'_> {
         Some(Patch {
             // SAFETY: the first element of the box is inside the input.
             pointer: unsafe { input.pointer().offset(first) }.cast(),
+            image: strides[0].max(0) as usize,
             channel: strides[1] as usize,
             axes,
             strides: std::array::from_fn(|axis| strides[2 + axis] as usize),
@@ -189,7 +193,7 @@ impl Request<'_> {
         if depth.is_none() {
             rows = 0..0;
         }
-        let mut at = [self.image, self.first_channel(), 0, 0, 0];
+        let mut at = [self.images.0, self.first_channel(), 0, 0, 0];
         if !rows.is_empty() {
             let start = |axis: usize, within: usize| (self.origin(axis) + within as isize) as usize;
             at = [at[0], at[1], depth.unwrap_or(0), start(1, rows.start), start(2, columns.start)];
@@ -223,6 +227,7 @@ impl Request<'_> {
         let [depth, height, _] = axes.map(|axis| axis.length);
         let patch = Patch {
             pointer: scratch.as_ptr(),
+            image: self.chunk.channel_count() * depth * height * row,
             channel: depth * height * row,
             axes,
             strides: [height * row, row, 1],

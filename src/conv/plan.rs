@@ -10,7 +10,7 @@ pub(super) const PATCH_BYTES: usize = 384 << 10;
 /// Packed weights of the blocks of one task, where they are packed within the call.
 pub(super) const PANEL_BYTES: usize = 4 << 20;
 /// Pixels of a tile whose output channels lie in the vectors: enough to hide what bringing in the input costs.
-const DIRECT_PIXELS: usize = 240;
+pub(super) const DIRECT_PIXELS: usize = 240;
 /// Of them, those multiplied before their sums are written: a multiple of most vectors' lanes, few enough for the L1 cache.
 pub(super) const DIRECT_PIECE: usize = 240;
 /// Below this many pixels a tile is not cut to make room for more input channels.

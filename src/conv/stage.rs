@@ -28,8 +28,10 @@ impl<E: Element> Operation<E::Accumulator> for Stage<'_, E> {
         if joined {
             (height, row) = (1, height * row);
         }
+        let ((image, images), channels) = (request.images, request.chunk.channel_count());
         // A channel at a time: its rows lie side by side in the input.
-        for channel in 0..request.chunk.channel_count() {
+        for index in 0..images * channels {
+            let (image, channel) = (image + index / channels, request.first_channel() + index % channels);
             for z in 0..depth {
                 let z_source = patch.axes[0].source(z);
                 let in_depth = shape.mode.source(origins[0] + z_source as isize, shape.input[0]);
@@ -40,12 +42,12 @@ impl<E: Element> Operation<E::Accumulator> for Stage<'_, E> {
                     }
                     let in_height = shape.mode.source(origins[1] + y_source as isize, shape.input[1]);
                     let source = in_depth.zip(in_height);
-                    let start = (channel * depth + z) * height * row + y * row;
+                    let start = (index * depth + z) * height * row + y * row;
                     let target = &mut self.scratch[start..start + row];
                     match source {
                         None => target.fill(E::Accumulator::default()),
                         Some((z, y)) => {
-                            let at = input.offset([request.image, request.first_channel() + channel, z, y, 0]);
+                            let at = input.offset([image, channel, z, y, 0]);
                             // SAFETY: the index is inside the input.
                             let line = unsafe { input.pointer().offset(at) };
                             let size = if joined { row } else { shape.input[2] };

@@ -5,6 +5,9 @@ use super::plan::DIRECT_PIECE;
 use crate::array::{Element, SharedOutput};
 use crate::simd::{Operation, Simd, narrow_run};
 
+/// The place of a pixel that does not exist: some phases of a transposed convolution have one output less than others.
+pub(super) const NOWHERE: isize = isize::MIN;
+
 /// Where the pixels of a tile lie, counted from the first element of a channel.
 #[derive(Clone, Copy)]
 pub(super) struct Places<'a> {
@@ -29,7 +32,8 @@ pub(super) struct Write<'a, E: Element> {
 
 /// How the sums lie.
 pub(super) enum Layout<'a, T> {
-    /// `[pixel][lane]`, one place a pixel; neighbouring pixels of a row are `step` elements apart in the output. `rows` has room for a vector of channels by all pixels, rounded up to whole vectors.
+    /// `[pixel][lane]`, one place a pixel, which may be [`NOWHERE`]; neighbouring pixels of a row are `step` elements apart in the
+    /// output. `rows` has room for a vector of channels by all pixels, rounded up to whole vectors.
     Pixels { lanes: usize, step: isize, rows: &'a mut [T] },
     /// `[channel][vector][lane]`, one place a vector; the last of the `per_row` vectors of a row has `tail` pixels. Vectors are
     /// counted from `first` on; pixels are `step` elements apart in the output, `residual_step` in the residual.
@@ -47,6 +51,7 @@ impl<E: Element> Operation<E::Accumulator> for Write<'_, E> {
             Layout::Pixels { lanes, step, rows } => {
                 let runs = Runs::of(places.output, step);
                 let length = places.output.len().next_multiple_of(S::LANES);
+                let neighbours = output.strides()[1] == 1;
                 assert!(sums.len() >= length * lanes && rows.len() >= length * S::LANES);
                 for vector in (0..channels).step_by(S::LANES) {
                     for first in (0..length).step_by(S::LANES) {
@@ -57,7 +62,22 @@ impl<E: Element> Operation<E::Accumulator> for Write<'_, E> {
                     // A channel at a time: neighbouring lines of the output, however far apart its channels are.
                     for lane in 0..S::LANES.min(channels - vector) {
                         let row = &mut rows[lane * length..][..places.output.len()];
-                        target.pixels(simd, channel + vector + lane, row, &runs);
+                        target.finish(channel + vector + lane, row);
+                        if !neighbours {
+                            target.pixels(simd, channel + vector + lane, row, &runs);
+                        }
+                    }
+                    if neighbours {
+                        for first in (0..length).step_by(S::LANES) {
+                            let (from, to) = (rows[first..].as_ptr(), sums[first * lanes + vector..].as_mut_ptr());
+                            // SAFETY: as above.
+                            unsafe { simd.transpose(from, length, to, lanes) };
+                        }
+                    }
+                }
+                if neighbours {
+                    for (pixel, sums) in sums.chunks_exact(lanes).take(places.output.len()).enumerate() {
+                        target.channels(simd, channel, pixel, &sums[..channels]);
                     }
                 }
             }
@@ -97,20 +117,43 @@ impl<E: Element> Target<'_, E> {
         })
     }
 
-    /// Writes the pixels of one channel.
+    /// Turns the sums of one channel into values.
     #[inline(always)]
-    fn pixels<S: Simd<Scalar = E::Accumulator>>(&self, simd: S, channel: usize, row: &mut [S::Scalar], runs: &Runs) {
+    fn finish(&self, channel: usize, row: &mut [E::Accumulator]) {
         let from = self.residual(channel);
         // SAFETY: the residual has an element at each of its places.
         self.epilogue.apply(channel, row, |at| unsafe { *from.offset(self.places.residual[at]) });
+    }
+
+    /// Writes the channels of one pixel, which are neighbours in the output.
+    #[inline(always)]
+    fn channels<S: Simd<Scalar = E::Accumulator>>(&self, simd: S, channel: usize, pixel: usize, values: &[S::Scalar]) {
+        let place = self.places.output[pixel];
+        if place == NOWHERE {
+            return;
+        }
+        // SAFETY: the places are this task's own, and so are its channels there.
+        unsafe {
+            let to = self.output.channel(self.image, channel).offset(place);
+            narrow_run(simd, values, std::slice::from_raw_parts_mut(to, values.len()));
+        }
+    }
+
+    /// Writes the pixels of one channel.
+    #[inline(always)]
+    fn pixels<S: Simd<Scalar = E::Accumulator>>(&self, simd: S, channel: usize, row: &[S::Scalar], runs: &Runs) {
         let to = self.output.channel(self.image, channel);
         let mut start = 0;
         for &end in &runs.ends[..runs.count] {
             let end = usize::from(end);
-            let row = &row[start..end];
+            let (row, place) = (&row[start..end], self.places.output[start]);
+            start = end;
+            if place == NOWHERE {
+                continue;
+            }
             // SAFETY: the places are this task's own, and those of a run are `step` apart.
             unsafe {
-                let run = to.offset(self.places.output[start]);
+                let run = to.offset(place);
                 if runs.step == 1 {
                     narrow_run(simd, row, std::slice::from_raw_parts_mut(run, row.len()));
                 } else {
@@ -119,7 +162,6 @@ impl<E: Element> Target<'_, E> {
                     }
                 }
             }
-            start = end;
         }
     }
 
@@ -163,7 +205,7 @@ impl Runs {
     fn of(places: &[isize], step: isize) -> Self {
         let mut runs = Runs { step, ends: [0; DIRECT_PIECE], count: 0 };
         for at in 1..=places.len() {
-            if at == places.len() || places[at] != places[at - 1] + step {
+            if at == places.len() || places[at] != places[at - 1].wrapping_add(step) {
                 runs.ends[runs.count] = at as u8;
                 runs.count += 1;
             }

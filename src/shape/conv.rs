@@ -138,7 +138,7 @@ impl ConvShape {
     /// Checks a transposed convolution of `input` with `weight` (in, out / groups, …).
     pub fn transposed(input: [usize; RANK], weight: [usize; RANK], params: &TransposedParams) -> Result<Self, Error> {
         let groups = checked_groups(params.groups)?;
-        let stride = at_least("stride", &params.stride, 1)?;
+        let mut stride = at_least("stride", &params.stride, 1)?;
         let dilation = at_least("dilation", &params.dilation, 1)?;
         let before = at_least("padding", &params.padding, 0)?;
         let extra = at_least("output_padding", &params.output_padding, 0)?;
@@ -201,6 +201,14 @@ impl ConvShape {
         }
         let all = out_channels.checked_mul(groups).ok_or(Error::Overflow { what: "the output" })?;
         checked_product("the output", &[batch, all, output[0], output[1], output[2]])?;
+        // Where the input is one element no two taps reach the same output, whatever the stride: as long as the kernel it makes
+        // every tap a pass of its own, which multiplies nothing but that element.
+        if spatial == [1; 3] {
+            for axis in 0..3 {
+                let reach = (kernel[axis] - 1).saturating_mul(dilation[axis]).saturating_add(1);
+                stride[axis] = stride[axis].max(reach);
+            }
+        }
         Ok(ConvShape {
             batch,
             groups,

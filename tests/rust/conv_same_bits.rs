@@ -23,6 +23,11 @@ fn cases() -> Vec<Case> {
         Case::plain([4, 4, 3, 7, 21], [10, 2, 2, 3, 3], Conv { groups: 2, stride: [1, 2, 3], dilation: [1, 2, 2], ..PLAIN }),
         Case::plain([4, 5000, 1, 1, 3], [6, 5000, 1, 1, 1], PLAIN),
         Case::transposed([4, 4, 1, 5, 9], [4, 5, 1, 3, 4], Transposed { stride: [1, 2, 3], padding: [0, 1, 1], ..TRANSPOSED }),
+        // Images that share a tile, and passes whose outputs are written together.
+        Case::plain([4, 7, 1, 1, 1], [40, 7, 1, 1, 1], PLAIN),
+        Case::plain([4, 6, 1, 3, 2], [18, 6, 1, 3, 3], padded),
+        Case::transposed([4, 6, 1, 1, 1], [6, 20, 1, 4, 3], Transposed { padding: [0, 1, 0], ..TRANSPOSED }),
+        Case::transposed([4, 4, 1, 5, 9], [4, 20, 1, 3, 4], Transposed { stride: [1, 2, 3], padding: [0, 1, 1], ..TRANSPOSED }),
     ]
 }
 

@@ -7,6 +7,7 @@ mod conv_rows;
 mod conv_same_bits;
 mod conv_sizes;
 mod conv_table;
+mod conv_writes;
 mod conversions;
 mod fft;
 mod instruction_sets;

@@ -33,6 +33,7 @@ impl<T> Operation<T> for Products<'_, T> {
                 taps: self.taps,
                 panel: &self.panel[position * length..(position + 1) * length],
                 sums: &mut self.sums[position * self.sums_stride..],
+                step: self.vectors * S::LANES,
                 vectors: self.vectors,
                 fresh: true,
             }

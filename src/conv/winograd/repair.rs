@@ -42,7 +42,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
         patch.tap_offsets(&self.axes, None, &request.chunk, work.taps);
         let [_, rows, width] = tile.size;
         for index in 0..rows * width {
-            work.pixels[index] = (patch.pixel_row(0, index / width) + index % width * patch.pixel_step()) as u32;
+            work.pixels[index] = (patch.pixel_row([0, 0, index / width]) + index % width * patch.pixel_step()) as u32;
         }
         let pixels = Pixels {
             patch: patch.pointer,
@@ -50,6 +50,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
             taps: &work.taps[..request.chunk.len()],
             panel: (problem.direct)().panel(problem.shape, 0, &self.axes, block, &request.chunk),
             sums: work.repaired,
+            step: block.lanes,
             vectors: block.lanes / problem.plan.lanes,
             fresh: true,
         };
