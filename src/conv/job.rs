@@ -8,11 +8,10 @@ use super::depthwise::PixelVectors;
 use super::direct::Pixels;
 use super::epilogue::Epilogue;
 use super::pack::{Block, Chunk, pack};
-use super::pack_phases::{MOST_ELEMENTS, destinations, pack_phases};
 use super::passes::{Outside, Passes};
 use super::patch::{Patch, Request, Tile};
 use super::plan::{Algorithm, Plan};
-use super::weights::Weights;
+use super::weights::{Panel, Weights};
 use super::write::{Layout, Places, Write};
 use crate::array::{Element, SharedOutput, View, with_scratch};
 use crate::parallel::Progress;
@@ -39,34 +38,17 @@ struct Task {
     tile: Tile,
 }
 
-/// Group, first output channel and first pass whose weights lie in the panel.
-type Panel = (usize, usize, usize);
-
-/// What the passes of a task share.
-struct Stage<T> {
-    /// The number of the chunk that is brought in.
-    patch: Option<(usize, Patch<T>)>,
-    /// Whether the weights must be packed.
-    pack: bool,
-    /// Whether the last pass had a single chunk.
-    only_chunk: bool,
-}
-
-impl<T> Stage<T> {
-    fn fresh() -> Self {
-        Stage { patch: None, pack: true, only_chunk: false }
-    }
-}
+/// The number of the chunk that is brought in, and where it lies: the passes of a task may share it.
+type Stage<T> = Option<(usize, Patch<T>)>;
 
 impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
     /// Some of the tasks.
     pub fn tasks(&self, tasks: Range<usize>, progress: &Progress<'_>) {
         with_scratch(self.passes.buffers.bytes::<E::Accumulator>(), |scratch| {
             let mut work = self.passes.buffers.cut(scratch);
-            let mut panel = None;
             for task in tasks {
                 let (passes, task) = self.passes.of_task(task);
-                self.task(passes, &self.located(task), &mut work, &mut panel, progress);
+                self.task(passes, &self.located(task), &mut work, progress);
                 if progress.cancelled() {
                     return;
                 }
@@ -96,20 +78,14 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         passes: Range<usize>,
         task: &Task,
         work: &mut Buffers<'_, E::Accumulator>,
-        packed: &mut Option<Panel>,
         progress: &Progress<'_>,
     ) {
-        let key = (task.group, task.firsts.start, passes.start);
-        let needed = *packed != Some(key);
-        let mut stage = Stage { pack: needed && !self.pack_all_phases(task, work), ..Stage::fresh() };
-        let mut keep = true;
-        for pass in passes.clone() {
+        let mut stage = None;
+        for pass in passes {
             let axes = self.passes.pass(pass);
             let Tile { start, size } = task.tile;
             let size: [usize; 3] = std::array::from_fn(|axis| size[axis].min(axes[axis].outputs.saturating_sub(start[axis])));
             if size.contains(&0) {
-                // Its weights were not packed, but the next tile may need them.
-                keep = false;
                 continue;
             }
             let range = |axis: usize| start[axis]..start[axis] + size[axis];
@@ -121,50 +97,30 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
             match self.passes.outside {
                 Outside::Padding => {
                     let task = Task { tile: Tile { start, size }, firsts: task.firsts.clone(), ..*task };
-                    self.blocks((pass, pass - passes.start), &axes, &task, work, &mut stage, progress);
+                    self.blocks(pass, &axes, &task, work, &mut stage, progress);
                 }
                 Outside::Clipped => {
                     let (axes, task) = cut(std::array::from_fn(|axis| axes[axis].clipped(range(axis), input[axis])));
-                    self.blocks((pass, 0), &axes, &task, work, &mut Stage::fresh(), progress);
+                    self.blocks(pass, &axes, &task, work, &mut None, progress);
                 }
                 Outside::Dropped => {
                     for depth in axes[0].without_padding(range(0), input[0]) {
                         for height in axes[1].without_padding(range(1), input[1]) {
                             for width in axes[2].without_padding(range(2), input[2]) {
                                 let (axes, task) = cut([depth, height, width]);
-                                self.blocks((pass, 0), &axes, &task, work, &mut Stage::fresh(), progress);
+                                self.blocks(pass, &axes, &task, work, &mut None, progress);
                             }
                         }
                     }
                 }
             }
         }
-        let only_chunk = stage.only_chunk && self.passes.outside == Outside::Padding;
-        *packed = (only_chunk && keep).then_some(key);
     }
 
-    /// Packs the weights of all passes of a task together, where that is possible; says whether it did.
-    fn pack_all_phases(&self, task: &Task, work: &mut Buffers<'_, E::Accumulator>) -> bool {
-        let (shape, plan, count) = (self.shape, &self.passes.plan, self.passes.count());
-        let Weights::Given(weight) = self.weights else { return false };
-        let chunks = Chunks::of(shape, &self.passes.pass(0), plan).number();
-        let elements: usize = shape.kernel.iter().product();
-        if self.passes.shared.is_none() || count == 1 || chunks > 1 || elements > MOST_ELEMENTS {
-            return false;
-        }
-        let passes: Vec<_> = (0..count).map(|pass| self.passes.pass(pass)).collect();
-        let slot = plan.block * self.passes.buffers.taps;
-        task.firsts.clone().step_by(plan.block).enumerate().all(|(index, first)| {
-            let block = Block::new(shape, plan, task.group, first);
-            let destinations = destinations(shape, &passes, block.lanes, self.passes.blocks_per_split * slot);
-            pack_phases(self.isa, shape, &weight, block, &destinations, &mut work.panel[index * slot..])
-        })
-    }
-
-    /// Multiplies and writes all blocks of a tile of one pass, which is the second number among the passes of its task.
+    /// Multiplies and writes all blocks of a tile of one pass.
     fn blocks(
         &self,
-        (pass, slot): (usize, usize),
+        pass: usize,
         axes: &[AxisPass; 3],
         task: &Task,
         work: &mut Buffers<'_, E::Accumulator>,
@@ -173,8 +129,6 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
     ) {
         let (shape, plan) = (self.shape, &self.passes.plan);
         let chunks = Chunks::of(shape, axes, plan);
-        let only_chunk = chunks.number() == 1;
-        stage.only_chunk = only_chunk;
         let entries = self.places(axes, &task.tile, self.output.strides(), work.places);
         if let Some(residual) = &self.epilogue.residual {
             self.places(axes, &task.tile, residual.strides(), work.residual_places);
@@ -182,8 +136,9 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         let piece = if plan.algorithm == Algorithm::Direct { plan.piece } else { plan.piece / plan.lanes };
         // Offsets of this pass's taps and pixels are not those of the pass before.
         let mut offsets = None;
-        for (index, first) in task.firsts.clone().step_by(plan.block).enumerate() {
+        for first in task.firsts.clone().step_by(plan.block) {
             let block = Block::new(shape, plan, task.group, first);
+            let mut finite = true;
             for start in (0..entries).step_by(piece) {
                 let range = start..entries.min(start + piece);
                 for number in 0..chunks.number() {
@@ -191,25 +146,23 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
                         return;
                     }
                     let chunk = chunks.get(number);
-                    let patch = match stage.patch {
+                    let patch = match *stage {
                         Some((staged, patch)) if staged == number => patch,
                         _ => self.bring_in(axes, task, chunk, work),
                     };
-                    stage.patch = Some((number, patch));
+                    *stage = Some((number, patch));
                     if offsets != Some(number) {
                         self.offsets(&patch, axes, &chunk, &task.tile, work);
                         offsets = Some(number);
                     }
                     let panel = match self.weights {
-                        Weights::Packed(packed) => packed.panel(shape, pass, axes, block, &chunk),
+                        Weights::Packed(panels, data) => panels.panel(data, pass, axes, block, &chunk),
                         Weights::Given(weight) => {
-                            let slot = if only_chunk { slot * self.passes.blocks_per_split + index } else { 0 };
-                            let start = slot * plan.block * self.passes.buffers.taps;
-                            let panel = &mut work.panel[start..][..chunk.len() * block.lanes];
-                            if !only_chunk || (stage.pack && range.start == 0) {
-                                pack(self.isa, shape, axes, &weight, block, &chunk, panel);
+                            let data = &mut work.panel[..chunk.len() * block.lanes];
+                            if chunks.number() > 1 || range.start == 0 {
+                                finite = pack(self.isa, shape, axes, &weight, block, &chunk, data);
                             }
-                            panel
+                            Panel { data, finite }
                         }
                     };
                     let (pixels, taps) = (&work.pixels[range.clone()], &work.taps[..chunk.len()]);
@@ -276,13 +229,13 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         patch: &Patch<E::Accumulator>,
         pixels: &[u32],
         taps: &[u32],
-        panel: &[E::Accumulator],
+        panel: Panel<'_, E::Accumulator>,
         block: Block,
         fresh: bool,
         sums: &mut [E::Accumulator],
     ) {
         let Plan { algorithm, lanes, .. } = self.passes.plan;
-        let patch = patch.pointer;
+        let (patch, panel) = (patch.pointer, panel.data);
         match algorithm {
             Algorithm::Direct => {
                 dispatch(self.isa, Pixels { patch, pixels, taps, panel, sums, vectors: block.lanes / lanes, fresh })

@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::buffers::Sizes;
-use super::plan::{Algorithm, PANEL_BYTES, PATCH_BYTES, Plan, extents, plan, plan_blocks};
-use crate::array::{Accumulator, Element, View};
+use super::plan::{Algorithm, PATCH_BYTES, Plan, extents, plan, plan_blocks};
+use crate::array::{Accumulator, CALL_BYTES, Element, View};
 use crate::error::Error;
 use crate::parallel::{for_each_chunk, num_threads};
 use crate::shape::{AxisPass, ConvShape};
@@ -53,6 +53,9 @@ pub(super) struct Passes<'a> {
     pub splits: usize,
     /// Tasks of one pass, or of all where they are shared.
     pub tasks_per_pass: usize,
+    /// Bytes of the packed weights of a split, if a call packs them for all its tasks before it runs them. Otherwise they are
+    /// packed already, or each task packs a block just before it needs it, which then lies in the L2 cache.
+    pub packed_ahead: Option<usize>,
     pub buffers: Sizes,
 }
 
@@ -79,17 +82,19 @@ impl<'a> Passes<'a> {
         let tiles: [usize; 3] = std::array::from_fn(|axis| largest[axis].outputs.div_ceil(plan.tile[axis]));
         let blocks = shape.out_channels.div_ceil(plan.block);
         let count: usize = counts.iter().product();
-        let panel = plan.chunk_len().saturating_mul(plan.block * size).max(1);
+        let taps: usize = largest.iter().map(|axis| axis.taps).product();
+        let panels = taps.saturating_mul(shape.in_channels * plan.block * size).saturating_mul(count).max(1);
         let union = std::array::from_fn(|axis| union(all(axis), count == 1));
         let shared = (outside == Outside::Padding
             && plan.algorithm != Algorithm::Rows
             && plan.chunk_taps == largest.map(|axis| axis.taps)
-            && (packed || panel.saturating_mul(count) <= PANEL_BYTES)
+            && (packed || count == 1 || panels <= CALL_BYTES)
             && (count == 1 || extents(&plan, &union, plan.tile, union.map(|axis| axis.taps)) <= PATCH_BYTES / size))
             .then_some(union);
-        let panel = if shared.is_some() { panel.saturating_mul(count) } else { panel };
-        let most_blocks = if packed { blocks } else { (PANEL_BYTES / panel).max(1) };
-        let units = shape.groups * shape.batch * tiles.iter().product::<usize>();
+        let uses = shape.batch * tiles.iter().product::<usize>();
+        let ahead = !packed && shared.is_some() && panels <= CALL_BYTES && (uses > 1 || count > 1);
+        let most_blocks = if ahead { CALL_BYTES / panels } else { blocks };
+        let units = shape.groups * uses;
         let splits = splits(blocks, most_blocks, if shared.is_some() { units } else { units * count });
         let blocks_per_split = blocks.div_ceil(splits);
         let splits = blocks.div_ceil(blocks_per_split);
@@ -100,10 +105,23 @@ impl<'a> Passes<'a> {
             plan.chunk_channels = plan.chunk_channels.min((PATCH_BYTES / size / channel).max(1));
         }
         let staged = shared.unwrap_or(largest);
-        let panels = if packed { 0 } else { blocks_per_split * if shared.is_some() { count } else { 1 } };
-        let buffers = Sizes::of(shape, &largest, &staged, &plan, panels);
+        let buffers = Sizes::of(shape, &largest, &staged, &plan, !packed && !ahead);
         let tasks_per_pass = units * splits;
-        Passes { shape, outside, counts, largest, plan, shared, tiles, blocks_per_split, splits, tasks_per_pass, buffers }
+        let packed_ahead = ahead.then_some(panels * blocks_per_split);
+        Passes {
+            shape,
+            outside,
+            counts,
+            largest,
+            plan,
+            shared,
+            tiles,
+            blocks_per_split,
+            splits,
+            tasks_per_pass,
+            packed_ahead,
+            buffers,
+        }
     }
 
     pub fn count(&self) -> usize {
@@ -121,6 +139,10 @@ impl<'a> Passes<'a> {
         }
         let pass = task / self.tasks_per_pass;
         (pass..pass + 1, task % self.tasks_per_pass)
+    }
+
+    pub fn all(&self) -> Vec<[AxisPass; 3]> {
+        (0..self.count()).map(|pass| self.pass(pass)).collect()
     }
 
     pub fn pass(&self, index: usize) -> [AxisPass; 3] {

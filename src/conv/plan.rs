@@ -2,13 +2,13 @@
 
 use super::patch_axis::{PatchAxis, row_length};
 use super::rows;
-use crate::array::SCRATCH_BYTES;
+use crate::array::{CALL_BYTES, SCRATCH_BYTES};
 use crate::shape::{AxisPass, ConvShape};
 
 /// Bytes of the input that a tile reads: every block of output channels reads them again, from the L2 cache.
 pub(super) const PATCH_BYTES: usize = 384 << 10;
-/// Packed weights of the blocks of one task, where they are packed within the call.
-pub(super) const PANEL_BYTES: usize = 4 << 20;
+/// Packed weights of one chunk of a block, where a task packs them for itself.
+const PANEL_BYTES: usize = 2 << 20;
 /// Pixels of a tile whose output channels lie in the vectors: enough to hide what bringing in the input costs.
 const DIRECT_PIXELS: usize = 240;
 /// Of them, those multiplied before their sums are written: a multiple of most vectors' lanes, few enough for the L1 cache.
@@ -151,4 +151,4 @@ pub(super) fn extents(plan: &Plan, pass: &[AxisPass; 3], tile: [usize; 3], taps:
     length(0).saturating_mul(length(1)).saturating_mul(width)
 }
 
-const _: () = assert!(PATCH_BYTES + PANEL_BYTES < SCRATCH_BYTES * 3 / 4);
+const _: () = assert!(PATCH_BYTES + PANEL_BYTES < (SCRATCH_BYTES - CALL_BYTES) * 3 / 4);
