@@ -10,6 +10,8 @@ use super::element::Plain;
 pub const SCRATCH_BYTES: usize = 8 << 20;
 /// Of it, what a call may lay out for all threads.
 pub const CALL_BYTES: usize = 4 << 20;
+/// The rest: a task that needs more gives up what the last call left.
+const TASK_BYTES: usize = SCRATCH_BYTES - CALL_BYTES;
 
 /// Cache lines, so that no vector load of a panel straddles two.
 const ALIGNMENT: usize = 64;
@@ -46,20 +48,21 @@ impl<'a> Scratch<'a> {
 
 /// Runs `body` with at least `bytes` of this thread's scratch (`bytes` counts each cut rounded up to a cache line).
 pub fn with_scratch<R>(bytes: usize, body: impl FnOnce(&mut Scratch<'_>) -> R) -> R {
-    with_buffer(&TASK, SCRATCH_BYTES - CALL_BYTES, bytes, body)
+    if bytes > TASK_BYTES {
+        CALL.take();
+    }
+    with_buffer(&TASK, SCRATCH_BYTES, bytes, body)
 }
 
-/// The same for a whole call, in which this thread's tasks may use its scratch as well.
+/// The same for a whole call, in which this thread's tasks may use the rest.
 pub fn with_call_scratch<R>(bytes: usize, body: impl FnOnce(&mut Scratch<'_>) -> R) -> R {
+    if TASK.with_borrow(|buffer| buffer.len() * size_of::<u64>() > TASK_BYTES) {
+        TASK.take();
+    }
     with_buffer(&CALL, CALL_BYTES, bytes, body)
 }
 
-fn with_buffer<R>(
-    buffer: &'static LocalKey<Buffer>,
-    most: usize,
-    bytes: usize,
-    body: impl FnOnce(&mut Scratch<'_>) -> R,
-) -> R {
+fn with_buffer<R>(buffer: &'static LocalKey<Buffer>, most: usize, bytes: usize, body: impl FnOnce(&mut Scratch<'_>) -> R) -> R {
     assert!(bytes <= most, "{bytes} bytes of scratch");
     buffer.with_borrow_mut(|buffer| {
         let slack = ALIGNMENT / size_of::<u64>();

@@ -16,7 +16,7 @@ pub(super) struct Sizes {
 }
 
 pub(super) struct Buffers<'a, T> {
-    /// Packed weights of a chunk of a block; empty where they are packed already.
+    /// Packed weights of a block; empty where they are packed already.
     pub panel: &'a mut [T],
     pub patch: &'a mut [T],
     pub sums: &'a mut [T],
@@ -31,8 +31,8 @@ pub(super) struct Buffers<'a, T> {
 }
 
 impl Sizes {
-    /// `staged` is what one copy of the input serves; `packs` says that tasks pack their weights.
-    pub fn of(shape: &ConvShape, largest: &[AxisPass; 3], staged: &[AxisPass; 3], plan: &Plan, packs: bool) -> Self {
+    /// `staged` is what one copy of the input serves; tasks pack weights into a `panel` of so many elements.
+    pub fn of(shape: &ConvShape, largest: &[AxisPass; 3], staged: &[AxisPass; 3], plan: &Plan, panel: usize) -> Self {
         let taps = plan.chunk_len().min(shape.in_channels * largest.iter().map(|axis| axis.taps).product::<usize>());
         let [depth, height, width] = plan.tile;
         let row = if plan.algorithm == Algorithm::Direct { width } else { width.div_ceil(plan.lanes) };
@@ -43,7 +43,7 @@ impl Sizes {
         let staged_taps = if staged == largest { plan.chunk_taps } else { staged.map(|axis| axis.taps) };
         let rows = if plan.algorithm == Algorithm::Direct { sums.next_multiple_of(plan.lanes) * plan.lanes } else { 0 };
         Sizes {
-            panel: if packs { taps * plan.block } else { 0 },
+            panel,
             patch: plan.chunk_channels * extents(plan, staged, plan.tile, staged_taps),
             sums: sums.next_multiple_of(plan.lanes) * plan.block,
             rows,

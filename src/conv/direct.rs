@@ -1,5 +1,6 @@
 //! Micro-kernel with output channels in the vectors: one pointer per output pixel, one table of offsets for all taps.
 
+use super::regions::{Run, Runs};
 use crate::simd::{Operation, Simd};
 
 /// A run of pixels of one tile against one packed panel.
@@ -10,6 +11,8 @@ pub(super) struct Pixels<'a, T> {
     pub pixels: &'a [u32],
     /// Offset of every tap.
     pub taps: &'a [u32],
+    /// The taps that take part, if not all do.
+    pub runs: Option<&'a Runs>,
     /// `[tap][vectors * LANES]`.
     pub panel: &'a [T],
     /// `[pixel][vectors * LANES]`, read first unless `fresh`.
@@ -27,6 +30,9 @@ impl<T> Operation<T> for Pixels<'_, T> {
     fn run<S: Simd<Scalar = T>>(self, simd: S) {
         let lanes = self.vectors * S::LANES;
         assert!(self.panel.len() >= self.taps.len() * lanes && self.sums.len() >= self.pixels.len() * lanes);
+        let all = [Run { skipped: 0, taps: self.taps.len() }];
+        let (channels, runs) = self.runs.map_or((1, all.as_slice()), |runs| (runs.channels, &runs.list));
+        assert!(channels * runs.iter().map(|run| run.skipped + run.taps).sum::<usize>() <= self.taps.len());
         // Pixels are spread evenly over the calls: 11 are 6 + 5 and not 10 + 1.
         let calls = self.pixels.len().div_ceil(S::PIXELS);
         let mut first = 0;
@@ -37,13 +43,13 @@ impl<T> Operation<T> for Pixels<'_, T> {
             macro_rules! tiles {
                 ($($count:literal)*) => {
                     match count {
-                        // SAFETY: the caller of `Pixels` keeps every pixel plus tap inside the patch; the lengths of panel
-                        // and sums are asserted above.
+                        // SAFETY: the caller of `Pixels` keeps every pixel plus tap inside the patch; the lengths of taps,
+                        // panel and sums are asserted above.
                         $($count => if const { $count <= S::PIXELS } { unsafe {
                             if self.vectors == 2 {
-                                tile::<S, $count, 2>(simd, self.patch, pixels, self.taps, self.panel.as_ptr(), sums, self.fresh)
+                                tile::<S, $count, 2>(simd, &self, (channels, runs), pixels, sums)
                             } else {
-                                tile::<S, $count, 1>(simd, self.patch, pixels, self.taps, self.panel.as_ptr(), sums, self.fresh)
+                                tile::<S, $count, 1>(simd, &self, (channels, runs), pixels, sums)
                             }
                         } },)*
                         _ => unreachable!("more pixels than registers"),
@@ -57,41 +63,48 @@ impl<T> Operation<T> for Pixels<'_, T> {
 }
 
 /// # Safety
-/// `patch` plus any pixel plus any tap can be read; `panel` holds `taps * V * LANES` elements, `sums` `P * V * LANES`.
+/// The patch can be read at any pixel plus any tap that takes part; the panel holds `V * LANES` elements a tap, `sums` as many a
+/// pixel; the runs stay within the taps.
 #[inline(always)]
 unsafe fn tile<S: Simd, const P: usize, const V: usize>(
     simd: S,
-    patch: *const S::Scalar,
+    with: &Pixels<'_, S::Scalar>,
+    (channels, runs): (usize, &[Run]),
     pixels: &[u32],
-    taps: &[u32],
-    mut panel: *const S::Scalar,
     sums: *mut S::Scalar,
-    fresh: bool,
 ) {
     // SAFETY: by the contract of this function.
     unsafe {
-        let mut pointers = [patch; P];
+        let mut pointers = [with.patch; P];
         let mut accumulators = [[simd.zero(); V]; P];
         for pixel in 0..P {
-            pointers[pixel] = patch.add(*pixels.get_unchecked(pixel) as usize);
-            if !fresh {
+            // Alone, a pixel may lie outside the patch.
+            pointers[pixel] = with.patch.wrapping_add(*pixels.get_unchecked(pixel) as usize);
+            if !with.fresh {
                 for vector in 0..V {
                     accumulators[pixel][vector] = simd.load(sums.add((pixel * V + vector) * S::LANES));
                 }
             }
         }
-        for &tap in taps {
-            let mut weights = [simd.zero(); V];
-            for (vector, weight) in weights.iter_mut().enumerate() {
-                *weight = simd.load(panel.add(vector * S::LANES));
-            }
-            for pixel in 0..P {
-                let x = simd.splat(*pointers[pixel].add(tap as usize));
-                for vector in 0..V {
-                    accumulators[pixel][vector] = simd.multiply_add(x, weights[vector], accumulators[pixel][vector]);
+        let (mut tap, mut panel) = (with.taps.as_ptr(), with.panel.as_ptr());
+        for _ in 0..channels {
+            for run in runs {
+                (tap, panel) = (tap.add(run.skipped), panel.add(run.skipped * V * S::LANES));
+                let end = tap.add(run.taps);
+                while tap < end {
+                    let mut weights = [simd.zero(); V];
+                    for (vector, weight) in weights.iter_mut().enumerate() {
+                        *weight = simd.load(panel.add(vector * S::LANES));
+                    }
+                    for pixel in 0..P {
+                        let x = simd.splat(*pointers[pixel].wrapping_add(*tap as usize));
+                        for vector in 0..V {
+                            accumulators[pixel][vector] = simd.multiply_add(x, weights[vector], accumulators[pixel][vector]);
+                        }
+                    }
+                    (tap, panel) = (tap.add(1), panel.add(V * S::LANES));
                 }
             }
-            panel = panel.add(V * S::LANES);
         }
         for pixel in 0..P {
             for vector in 0..V {

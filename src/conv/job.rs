@@ -11,11 +11,12 @@ use super::pack::{Block, Chunk, pack};
 use super::passes::{Outside, Passes};
 use super::patch::{Patch, Request, Tile};
 use super::plan::{Algorithm, Plan};
-use super::weights::{Panel, Weights};
+use super::regions::{Region, Runs};
+use super::weights::{Panel, Panels, Weights};
 use super::write::{Layout, Places, Write};
 use crate::array::{Element, SharedOutput, View, with_scratch};
 use crate::parallel::Progress;
-use crate::shape::{AxisPass, ConvShape, RANK};
+use crate::shape::{AxisPass, ConvShape, PaddingMode, RANK};
 use crate::simd::{Isa, Lanes, dispatch};
 
 /// A direct convolution, with its passes cut into tasks.
@@ -27,6 +28,7 @@ pub(super) struct Job<'a, E: Element> {
     pub epilogue: &'a Epilogue<'a, E>,
     pub output: SharedOutput<'a, E>,
     pub passes: &'a Passes<'a>,
+    pub outside: Outside,
 }
 
 /// Some blocks of output channels of one tile of one image.
@@ -48,7 +50,12 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
             let mut work = self.passes.buffers.cut(scratch);
             for task in tasks {
                 let (passes, task) = self.passes.of_task(task);
-                self.task(passes, &self.located(task), &mut work, progress);
+                let task = self.located(task);
+                if self.passes.packs_phases {
+                    self.packing_task(passes, &task, &mut work, progress);
+                } else {
+                    self.task(passes, &task, &mut work, &mut None, progress);
+                }
                 if progress.cancelled() {
                     return;
                 }
@@ -73,14 +80,38 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         }
     }
 
+    /// A task that packs the weights of all passes, a block at a time: they are multiplied while they are in the L2 cache.
+    fn packing_task(&self, passes: Range<usize>, task: &Task, work: &mut Buffers<'_, E::Accumulator>, progress: &Progress<'_>) {
+        let (shape, plan) = (self.shape, &self.passes.plan);
+        let Weights::Given(weight) = &self.weights else { unreachable!("tasks pack only what is given") };
+        let all = self.passes.all();
+        let mut stage = None;
+        for first in task.firsts.clone().step_by(plan.block) {
+            let number = task.group * shape.out_channels.div_ceil(plan.block) + first / plan.block;
+            let panels = Panels::new(shape, plan, &all, number..number + 1);
+            let data = std::mem::take(&mut work.panel);
+            panels.pack_block(self.isa, shape, &all, weight, number, &mut data[..panels.elements()]);
+            let task = Task { firsts: first..(first + plan.block).min(task.firsts.end), ..*task };
+            if panels.finite() {
+                let packed = Job { weights: Weights::Packed(&panels, data), ..*self };
+                packed.task(passes.clone(), &task, work, &mut stage, progress);
+                work.panel = data;
+            } else {
+                work.panel = data;
+                Job { outside: Outside::Dropped, ..*self }.task(passes.clone(), &task, work, &mut None, progress);
+                stage = None;
+            }
+        }
+    }
+
     fn task(
         &self,
         passes: Range<usize>,
         task: &Task,
         work: &mut Buffers<'_, E::Accumulator>,
+        stage: &mut Stage<E::Accumulator>,
         progress: &Progress<'_>,
     ) {
-        let mut stage = None;
         for pass in passes {
             let axes = self.passes.pass(pass);
             let Tile { start, size } = task.tile;
@@ -94,10 +125,10 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
                 let tile = Tile { start: [0; 3], size: axes.map(|axis| axis.outputs) };
                 (axes, Task { tile, firsts: task.firsts.clone(), ..*task })
             };
-            match self.passes.outside {
+            match self.outside {
                 Outside::Padding => {
                     let task = Task { tile: Tile { start, size }, firsts: task.firsts.clone(), ..*task };
-                    self.blocks(pass, &axes, &task, work, &mut stage, progress);
+                    self.blocks(pass, &axes, &task, work, stage, progress);
                 }
                 Outside::Clipped => {
                     let (axes, task) = cut(std::array::from_fn(|axis| axes[axis].clipped(range(axis), input[axis])));
@@ -129,13 +160,22 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
     ) {
         let (shape, plan) = (self.shape, &self.passes.plan);
         let chunks = Chunks::of(shape, axes, plan);
-        let entries = self.places(axes, &task.tile, self.output.strides(), work.places);
+        let skips = plan.algorithm == Algorithm::Direct && self.outside == Outside::Padding;
+        let regions = if skips && shape.mode == PaddingMode::Zeros {
+            Region::of(axes, &task.tile, shape.input)
+        } else {
+            vec![Region::whole(axes, &task.tile)]
+        };
+        // Weights that are packed are known.
+        let finite = matches!(self.weights, Weights::Packed(panels, _) if panels.finite());
+        let inside = finite && regions.iter().all(|region| region.is_inside(axes, &task.tile, shape.input));
+        let entries = self.places(axes, task, &regions, self.output.strides(), work.places);
         if let Some(residual) = &self.epilogue.residual {
-            self.places(axes, &task.tile, residual.strides(), work.residual_places);
+            self.places(axes, task, &regions, residual.strides(), work.residual_places);
         }
         let piece = if plan.algorithm == Algorithm::Direct { plan.piece } else { plan.piece / plan.lanes };
         // Offsets of this pass's taps and pixels are not those of the pass before.
-        let mut offsets = None;
+        let (mut offsets, mut runs) = (None, Vec::new());
         for first in task.firsts.clone().step_by(plan.block) {
             let block = Block::new(shape, plan, task.group, first);
             let mut finite = true;
@@ -148,12 +188,13 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
                     let chunk = chunks.get(number);
                     let patch = match *stage {
                         Some((staged, patch)) if staged == number => patch,
-                        _ => self.bring_in(axes, task, chunk, work),
+                        _ => self.bring_in(axes, task, (chunk, inside), work),
                     };
                     *stage = Some((number, patch));
                     if offsets != Some(number) {
-                        self.offsets(&patch, axes, &chunk, &task.tile, work);
+                        self.offsets(&patch, axes, &chunk, &regions, work);
                         offsets = Some(number);
+                        runs = regions.iter().map(|region| region.runs(&chunk)).collect();
                     }
                     let panel = match self.weights {
                         Weights::Packed(panels, data) => panels.panel(data, pass, axes, block, &chunk),
@@ -165,8 +206,19 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
                             Panel { data, finite }
                         }
                     };
-                    let (pixels, taps) = (&work.pixels[range.clone()], &work.taps[..chunk.len()]);
-                    self.multiply(&patch, pixels, taps, panel, block, number == 0, work.sums);
+                    let mut next = 0;
+                    for (region, runs) in regions.iter().zip(&runs) {
+                        let begin = next.max(range.start);
+                        next += region.places(self.pixel_step());
+                        let end = next.min(range.end);
+                        if begin < end {
+                            let (pixels, taps) = (&work.pixels[begin..end], &work.taps[..chunk.len()]);
+                            let sums = &mut work.sums[(begin - range.start) * block.lanes..];
+                            // Zeros of the padding add nothing, unless they are multiplied by an infinite weight.
+                            let runs = runs.as_ref().filter(|_| panel.finite);
+                            self.multiply(&patch, pixels, (taps, runs), panel.data, block, number == 0, sums);
+                        }
+                    }
                 }
                 self.write(axes, task, block, range, work);
             }
@@ -178,20 +230,26 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         &self,
         axes: &[AxisPass; 3],
         task: &Task,
-        chunk: Chunk,
+        (chunk, inside): (Chunk, bool),
         work: &mut Buffers<'_, E::Accumulator>,
     ) -> Patch<E::Accumulator> {
         let Task { tile, image, group, .. } = *task;
-        let (pass, chunk, tile) = match &self.passes.shared {
-            Some(union) if self.passes.count() > 1 => {
+        let (pass, chunk, tile) = match self.union() {
+            Some(union) => {
                 let size = std::array::from_fn(|axis| self.passes.plan.tile[axis].min(union[axis].outputs - tile.start[axis]));
                 let taps = union.map(|axis| (0, axis.taps));
                 (union, Chunk { taps, ..chunk }, Tile { size, ..tile })
             }
-            _ => (axes, chunk, tile),
+            None => (axes, chunk, tile),
         };
-        let request = Request { shape: self.shape, pass, tile, chunk, image, group, pixel_lanes: self.pixel_lanes() };
+        let inside = inside && self.passes.count() == 1;
+        let request = Request { shape: self.shape, pass, tile, chunk, image, group, pixel_lanes: self.pixel_lanes(), inside };
         request.in_place(self.input).unwrap_or_else(|| request.staged(self.isa, self.input, work.patch))
+    }
+
+    /// What one copy of the input serves, if several passes share it.
+    fn union(&self) -> Option<&[AxisPass; 3]> {
+        self.passes.shared.as_ref().filter(|_| self.passes.count() > 1 && self.outside == Outside::Padding)
     }
 
     /// Writes the offsets of the pixels and taps of one pass in the patch.
@@ -200,20 +258,16 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         patch: &Patch<E::Accumulator>,
         axes: &[AxisPass; 3],
         chunk: &Chunk,
-        tile: &Tile,
+        regions: &[Region],
         work: &mut Buffers<'_, E::Accumulator>,
     ) {
-        let union = self.passes.shared.as_ref().filter(|_| self.passes.count() > 1);
-        patch.tap_offsets(axes, union, chunk, work.taps);
+        patch.tap_offsets(axes, self.union(), chunk, work.taps);
         let (step, mut count) = (patch.pixel_step(), 0);
-        for z in 0..tile.size[0] {
-            for y in 0..tile.size[1] {
-                let row = patch.pixel_row(z, y);
-                for x in (0..tile.size[2]).step_by(self.pixel_lanes().unwrap_or(1)) {
-                    work.pixels[count] = (row + x * step) as u32;
-                    count += 1;
-                }
-            }
+        for region in regions {
+            region.each_place(self.pixel_step(), |z, y, x| {
+                work.pixels[count] = (patch.pixel_row(z, y) + x * step) as u32;
+                count += 1;
+            });
         }
     }
 
@@ -223,22 +277,27 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         (plan.algorithm == Algorithm::Depthwise).then_some(plan.lanes)
     }
 
+    /// Pixels of a row from one place to the next.
+    fn pixel_step(&self) -> usize {
+        self.pixel_lanes().unwrap_or(1)
+    }
+
     #[allow(clippy::too_many_arguments)]
     fn multiply(
         &self,
         patch: &Patch<E::Accumulator>,
         pixels: &[u32],
-        taps: &[u32],
-        panel: Panel<'_, E::Accumulator>,
+        (taps, runs): (&[u32], Option<&Runs>),
+        panel: &[E::Accumulator],
         block: Block,
         fresh: bool,
         sums: &mut [E::Accumulator],
     ) {
         let Plan { algorithm, lanes, .. } = self.passes.plan;
-        let (patch, panel) = (patch.pointer, panel.data);
+        let patch = patch.pointer;
         match algorithm {
             Algorithm::Direct => {
-                dispatch(self.isa, Pixels { patch, pixels, taps, panel, sums, vectors: block.lanes / lanes, fresh })
+                dispatch(self.isa, Pixels { patch, pixels, taps, runs, panel, sums, vectors: block.lanes / lanes, fresh })
             }
             Algorithm::Depthwise | Algorithm::Rows => {
                 dispatch(self.isa, PixelVectors { patch, vectors: pixels, taps, panel, sums, channels: block.lanes, fresh })
@@ -248,21 +307,23 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
 
     /// Offsets of the pixels of a tile, or of the first pixel of every vector of them, in an array of the output's shape,
     /// counted from the first element of a channel.
-    fn places(&self, axes: &[AxisPass; 3], tile: &Tile, strides: [isize; RANK], places: &mut [isize]) -> usize {
-        let plan = &self.passes.plan;
-        let lanes = if plan.algorithm == Algorithm::Direct { 1 } else { plan.lanes };
+    fn places(
+        &self,
+        axes: &[AxisPass; 3],
+        task: &Task,
+        regions: &[Region],
+        strides: [isize; RANK],
+        places: &mut [isize],
+    ) -> usize {
         let at = |axis: usize, offset: usize| {
-            (axes[axis].output_start + (tile.start[axis] + offset) * axes[axis].output_step) as isize * strides[2 + axis]
+            (axes[axis].output_start + (task.tile.start[axis] + offset) * axes[axis].output_step) as isize * strides[2 + axis]
         };
         let mut count = 0;
-        for z in 0..tile.size[0] {
-            for y in 0..tile.size[1] {
-                let row = at(0, z) + at(1, y);
-                for x in (0..tile.size[2]).step_by(lanes) {
-                    places[count] = row + at(2, x);
-                    count += 1;
-                }
-            }
+        for region in regions {
+            region.each_place(self.pixel_step(), |z, y, x| {
+                places[count] = at(0, z) + at(1, y) + at(2, x);
+                count += 1;
+            });
         }
         count
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::plan::{Algorithm, Plan};
 use crate::array::{Accumulator, Element, View};
 use crate::shape::{AxisPass, ConvShape};
-use crate::simd::{Isa, Lanes, MOST_LANES, Operation, Simd, dispatch, widen_run};
+use crate::simd::{Isa, Lanes, MOST_LANES, Operation, Simd, dispatch, prefetch, widen_run};
 
 /// Taps packed together, so that the lines of the panel being written stay in the L1 cache.
 const TAPS: usize = 16;
@@ -135,11 +135,8 @@ pub(super) fn pack<E: Element<Accumulator: Lanes>>(
         all_lanes: block.lanes,
         panel,
     };
-    let (squares, finite) = if source.taps_are_adjacent() {
-        dispatch(isa, Squares { source: &mut source, total })
-    } else {
-        (0..0, true)
-    };
+    let (squares, finite) =
+        if source.taps_are_adjacent() { dispatch(isa, Squares { source: &mut source, total }) } else { (0..0, true) };
     let (head, tail) = (source.gather(0..squares.start), source.gather(squares.end..total));
     finite && head && tail
 }
@@ -224,6 +221,10 @@ impl<E: Element> Operation<E::Accumulator> for Squares<'_, '_, '_, E> {
             let stop = end.min(start + RUN);
             for lane in (0..source.lanes).step_by(S::LANES) {
                 for tap in (start..stop).step_by(S::LANES) {
+                    // So many rows are more than the hardware foresees.
+                    for row in 0..S::LANES {
+                        prefetch(from.wrapping_offset((lane + row) as isize * source.lane + (tap + RUN) as isize));
+                    }
                     // SAFETY: the block's output channels and taps are inside the weight; with `IN_PLACE` its elements are
                     // accumulators. The panel has `total` rows of `all_lanes`, a square LANES rows of LANES.
                     unsafe {

@@ -6,7 +6,7 @@
 use super::pack::{Block, Finite, Square};
 use crate::array::{Element, View};
 use crate::shape::{AxisPass, ConvShape};
-use crate::simd::{Isa, Lanes, Operation, Simd, dispatch, widen_run};
+use crate::simd::{Isa, Lanes, Operation, Simd, dispatch, prefetch, widen_run};
 
 /// Elements of the largest kernel that is packed in one walk: the lists of it stay small beside the scratch memory.
 const MOST_ELEMENTS: usize = 1024;
@@ -85,14 +85,22 @@ impl<E: Element> Operation<E::Accumulator> for Walk<'_, E> {
                 let from = unsafe { weight.pointer().offset(row).add((block.first + lane) * elements) };
                 for first in (0..elements).step_by(S::LANES) {
                     let count = S::LANES.min(elements - first);
-                    for (at, row) in square.0.chunks_exact_mut(S::LANES).take(S::LANES).enumerate() {
-                        // SAFETY: elements of one channel pair.
-                        let elements = unsafe { std::slice::from_raw_parts(from.add(at * elements + first), count) };
-                        widen_run(simd, elements, &mut row[..count]);
+                    // The next input channel is too far away for the hardware to foresee.
+                    for at in 0..S::LANES {
+                        prefetch(from.wrapping_add(at * elements + first).wrapping_offset(weight.strides()[0]));
                     }
-                    // SAFETY: both squares hold LANES rows of LANES.
+                    // SAFETY: elements of one channel pair, which are accumulators with `IN_PLACE`; both squares hold LANES
+                    // rows of LANES.
                     unsafe {
-                        simd.transpose(square.0.as_ptr(), S::LANES, columns.0.as_mut_ptr(), S::LANES);
+                        if E::IN_PLACE && count == S::LANES {
+                            simd.transpose(from.add(first).cast(), elements, columns.0.as_mut_ptr(), S::LANES);
+                        } else {
+                            for (at, row) in square.0.chunks_exact_mut(S::LANES).take(S::LANES).enumerate() {
+                                let elements = std::slice::from_raw_parts(from.add(at * elements + first), count);
+                                widen_run(simd, elements, &mut row[..count]);
+                            }
+                            simd.transpose(square.0.as_ptr(), S::LANES, columns.0.as_mut_ptr(), S::LANES);
+                        }
                     }
                     finite.look(simd, &columns.0[..count * S::LANES]);
                     for (column, to) in destinations[first..first + count].iter().enumerate() {

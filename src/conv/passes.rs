@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::buffers::Sizes;
-use super::plan::{Algorithm, PATCH_BYTES, Plan, extents, plan, plan_blocks};
+use super::plan::{Algorithm, PANEL_BYTES, PATCH_BYTES, Plan, extents, plan, plan_blocks};
 use crate::array::{Accumulator, CALL_BYTES, Element, View};
 use crate::error::Error;
 use crate::parallel::{for_each_chunk, num_threads};
@@ -53,9 +53,11 @@ pub(super) struct Passes<'a> {
     pub splits: usize,
     /// Tasks of one pass, or of all where they are shared.
     pub tasks_per_pass: usize,
-    /// Bytes of the packed weights of a split, if a call packs them for all its tasks before it runs them. Otherwise they are
-    /// packed already, or each task packs a block just before it needs it, which then lies in the L2 cache.
+    /// Bytes of the packed weights of a split, if a call packs them before it runs its tasks, since each thread would pack them more
+    /// than once. Otherwise they are packed already, or a task packs a block just before it needs it: it then lies in the L2 cache.
     pub packed_ahead: Option<usize>,
+    /// Whether each task packs a block for all passes.
+    pub packs_phases: bool,
     pub buffers: Sizes,
 }
 
@@ -88,11 +90,11 @@ impl<'a> Passes<'a> {
         let shared = (outside == Outside::Padding
             && plan.algorithm != Algorithm::Rows
             && plan.chunk_taps == largest.map(|axis| axis.taps)
-            && (packed || count == 1 || panels <= CALL_BYTES)
+            && (packed || count == 1 || panels <= PANEL_BYTES)
             && (count == 1 || extents(&plan, &union, plan.tile, union.map(|axis| axis.taps)) <= PATCH_BYTES / size))
             .then_some(union);
         let uses = shape.batch * tiles.iter().product::<usize>();
-        let ahead = !packed && shared.is_some() && panels <= CALL_BYTES && (uses > 1 || count > 1);
+        let ahead = !packed && shared.is_some() && panels <= CALL_BYTES && uses > num_threads();
         let most_blocks = if ahead { CALL_BYTES / panels } else { blocks };
         let units = shape.groups * uses;
         let splits = splits(blocks, most_blocks, if shared.is_some() { units } else { units * count });
@@ -105,7 +107,13 @@ impl<'a> Passes<'a> {
             plan.chunk_channels = plan.chunk_channels.min((PATCH_BYTES / size / channel).max(1));
         }
         let staged = shared.unwrap_or(largest);
-        let buffers = Sizes::of(shape, &largest, &staged, &plan, !packed && !ahead);
+        let packs_phases = !packed && !ahead && shared.is_some() && count > 1;
+        let panel = match (packed || ahead, packs_phases) {
+            (true, _) => 0,
+            (_, true) => panels / size,
+            _ => plan.block * plan.chunk_len().min(taps * shape.in_channels),
+        };
+        let buffers = Sizes::of(shape, &largest, &staged, &plan, panel);
         let tasks_per_pass = units * splits;
         let packed_ahead = ahead.then_some(panels * blocks_per_split);
         Passes {
@@ -120,6 +128,7 @@ impl<'a> Passes<'a> {
             splits,
             tasks_per_pass,
             packed_ahead,
+            packs_phases,
             buffers,
         }
     }

@@ -43,7 +43,7 @@ pub fn run<E: Element<Accumulator: Lanes>>(
     let Operands { input, weight, bias } = operands;
     assert_eq!(weight.shape()[2..], shape.kernel);
     let epilogue = Epilogue::bias(*bias);
-    // That the weights are finite is found out while they are packed, if they are packed before anything else.
+    // That the weights are finite is found out while they are packed, if all passes' are packed together.
     let passes = |finite| {
         let outside = Outside::of(shape, finite);
         Passes::new(shape, lanes::<E::Accumulator>(isa), size_of::<E::Accumulator>(), outside, false)
@@ -53,7 +53,7 @@ pub fn run<E: Element<Accumulator: Lanes>>(
         if packed_ahead(isa, &optimistic, bytes, input, weight, &epilogue, output)? {
             return Ok(());
         }
-    } else if !shape.transposed || all_finite(weight)? {
+    } else if !shape.transposed || optimistic.packs_phases || all_finite(weight)? {
         return compute(isa, &optimistic, input, Weights::Given(*weight), &epilogue, output, 0..optimistic.tasks());
     }
     let passes = passes(false);
@@ -125,7 +125,7 @@ pub(super) fn compute<E: Element<Accumulator: Lanes>>(
         let rows = Rows { isa, shape, passes, input, weight, epilogue, output: &output };
         return for_each_chunk(tasks.len(), work, |range, progress| rows.run(range, progress));
     }
-    let job = Job { isa, shape, input, weights, epilogue, output, passes };
+    let job = Job { isa, shape, input, weights, epilogue, output, passes, outside: passes.outside };
     for_each_chunk(tasks.len(), work, |range, progress| {
         job.tasks(tasks.start + range.start..tasks.start + range.end, progress);
     })

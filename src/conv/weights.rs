@@ -44,7 +44,9 @@ pub(super) struct Panels {
     lanes: usize,
     /// Taps before each pass, and of all of them.
     taps: Vec<usize>,
+    /// Whether no weight is infinite or NaN, of each block and of all.
     finite: Vec<AtomicBool>,
+    all_finite: AtomicBool,
 }
 
 impl Panels {
@@ -56,12 +58,20 @@ impl Panels {
             taps.push(taps[taps.len() - 1] + shape.in_channels * pass.iter().map(|axis| axis.taps).product::<usize>());
         }
         let finite = blocks.clone().map(|_| AtomicBool::new(true)).collect();
-        Panels { blocks, per_group, block: plan.block, lanes: last.first + last.lanes, taps, finite }
+        Panels {
+            blocks,
+            per_group,
+            block: plan.block,
+            lanes: last.first + last.lanes,
+            taps,
+            finite,
+            all_finite: AtomicBool::new(true),
+        }
     }
 
     /// Whether no weight is infinite or NaN.
     pub fn finite(&self) -> bool {
-        self.finite.iter().all(|finite| finite.load(Ordering::Relaxed))
+        self.all_finite.load(Ordering::Relaxed)
     }
 
     pub fn elements(&self) -> usize {
@@ -102,7 +112,8 @@ impl Panels {
         })
     }
 
-    fn pack_block<E: Element<Accumulator: Lanes>>(
+    /// Packs one of the blocks.
+    pub fn pack_block<E: Element<Accumulator: Lanes>>(
         &self,
         isa: Isa,
         shape: &ConvShape,
@@ -121,6 +132,7 @@ impl Panels {
             each.fold(true, |all, finite| all & finite)
         });
         self.finite[number - self.blocks.start].store(finite, Ordering::Relaxed);
+        self.all_finite.fetch_and(finite, Ordering::Relaxed);
     }
 
     /// The weights of a block for a chunk of the taps of a pass.

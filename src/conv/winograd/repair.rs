@@ -48,6 +48,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
             patch: patch.pointer,
             pixels: &work.pixels[..rows * width],
             taps: &work.taps[..request.chunk.len()],
+            runs: None,
             panel: (problem.direct)().panel(0, &self.axes, block, &request.chunk).data,
             sums: work.repaired,
             vectors: block.lanes / problem.plan.lanes,
