@@ -12,6 +12,6 @@ pub use activation::Activation;
 pub use element::{Accumulator, Bool, DType, Element, Ordered, Plain, Sum};
 pub use half::{bf16, f16};
 pub use num_complex::{Complex32, Complex64};
-pub use scratch::{Aligned, SCRATCH_BYTES, Scratch, with_scratch};
+pub use scratch::{Aligned, CALL_BYTES, SCRATCH_BYTES, Scratch, with_call_scratch, with_scratch};
 pub use tiles::SharedOutput;
 pub use view::{Run, View, ViewMut, contiguous_strides};

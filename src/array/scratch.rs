@@ -1,17 +1,26 @@
-//! Working memory of a thread: one buffer, reused from call to call, never above [`SCRATCH_BYTES`].
+//! Working memory of a thread, reused from call to call, never above [`SCRATCH_BYTES`]: a buffer for the task in hand, and one for
+//! what a call of this thread lays out once for all threads.
 
 use std::cell::RefCell;
+use std::thread::LocalKey;
 
 use super::element::Plain;
 
 /// The most working memory that one thread ever holds.
 pub const SCRATCH_BYTES: usize = 8 << 20;
+/// Of it, what a call may lay out for all threads.
+pub const CALL_BYTES: usize = 4 << 20;
+/// The rest: a task that needs more gives up what the last call left.
+const TASK_BYTES: usize = SCRATCH_BYTES - CALL_BYTES;
 
 /// Cache lines, so that no vector load of a panel straddles two.
 const ALIGNMENT: usize = 64;
 
+type Buffer = RefCell<Vec<u64>>;
+
 thread_local! {
-    static BUFFER: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+    static TASK: Buffer = const { RefCell::new(Vec::new()) };
+    static CALL: Buffer = const { RefCell::new(Vec::new()) };
 }
 
 /// What is left of a thread's buffer.
@@ -39,8 +48,23 @@ impl<'a> Scratch<'a> {
 
 /// Runs `body` with at least `bytes` of this thread's scratch (`bytes` counts each cut rounded up to a cache line).
 pub fn with_scratch<R>(bytes: usize, body: impl FnOnce(&mut Scratch<'_>) -> R) -> R {
-    assert!(bytes <= SCRATCH_BYTES, "{bytes} bytes of scratch");
-    BUFFER.with_borrow_mut(|buffer| {
+    if bytes > TASK_BYTES {
+        CALL.take();
+    }
+    with_buffer(&TASK, SCRATCH_BYTES, bytes, body)
+}
+
+/// The same for a whole call, in which this thread's tasks may use the rest.
+pub fn with_call_scratch<R>(bytes: usize, body: impl FnOnce(&mut Scratch<'_>) -> R) -> R {
+    if TASK.with_borrow(|buffer| buffer.len() * size_of::<u64>() > TASK_BYTES) {
+        TASK.take();
+    }
+    with_buffer(&CALL, CALL_BYTES, bytes, body)
+}
+
+fn with_buffer<R>(buffer: &'static LocalKey<Buffer>, most: usize, bytes: usize, body: impl FnOnce(&mut Scratch<'_>) -> R) -> R {
+    assert!(bytes <= most, "{bytes} bytes of scratch");
+    buffer.with_borrow_mut(|buffer| {
         let slack = ALIGNMENT / size_of::<u64>();
         let words = bytes.next_multiple_of(ALIGNMENT) / size_of::<u64>() + slack;
         if buffer.len() < words {

@@ -18,7 +18,7 @@ pub(super) struct Sizes {
 }
 
 pub(super) struct Buffers<'a, T> {
-    /// Packed weights of the blocks of a task; empty where they are packed already.
+    /// Packed weights of a block; empty where they are packed already.
     pub panel: &'a mut [T],
     pub patch: &'a mut [T],
     pub sums: &'a mut [T],
@@ -34,14 +34,14 @@ pub(super) struct Buffers<'a, T> {
 }
 
 impl Sizes {
-    /// For tasks that pack the weights of `panels` blocks, of so many images and with so many passes written together; `staged`
-    /// is what one copy of the input serves.
+    /// `staged` is what one copy of the input serves; tasks pack weights into a `panel` of so many elements, and bring in so many
+    /// images and write so many passes together.
     pub fn of(
         shape: &ConvShape,
         largest: &[AxisPass; 3],
         staged: &[AxisPass; 3],
         plan: &Plan,
-        panels: usize,
+        panel: usize,
         (images, together): (usize, usize),
     ) -> Self {
         let taps = plan.chunk_len().min(shape.in_channels * largest.iter().map(|axis| axis.taps).product::<usize>());
@@ -54,7 +54,7 @@ impl Sizes {
         let staged_taps = if staged == largest { plan.chunk_taps } else { staged.map(|axis| axis.taps) };
         let rows = if plan.algorithm == Algorithm::Direct { sums.next_multiple_of(plan.lanes) * plan.lanes } else { 0 };
         Sizes {
-            panel: taps * plan.block * panels,
+            panel,
             patch: images * plan.chunk_channels * extents(plan, staged, plan.tile, staged_taps),
             sums: sums.next_multiple_of(plan.lanes) * plan.block,
             rows,

@@ -1,5 +1,6 @@
 //! Micro-kernel with output channels in the vectors: one pointer per output pixel, one table of offsets for all taps.
 
+use super::regions::{Run, Runs};
 use crate::simd::{Operation, Simd};
 
 /// A run of pixels of one tile against one packed panel.
@@ -10,6 +11,8 @@ pub(super) struct Pixels<'a, T> {
     pub pixels: &'a [u32],
     /// Offset of every tap.
     pub taps: &'a [u32],
+    /// The taps that take part, if not all do.
+    pub runs: Option<&'a Runs>,
     /// `[tap][vectors * LANES]`.
     pub panel: &'a [T],
     /// `[pixel][vectors * LANES]`, read first unless `fresh`.
@@ -30,23 +33,26 @@ impl<T> Operation<T> for Pixels<'_, T> {
         let lanes = self.vectors * S::LANES;
         let last = self.pixels.len().saturating_sub(1) * self.step;
         assert!(self.panel.len() >= self.taps.len() * lanes && self.step >= lanes && self.sums.len() >= last + lanes);
+        let all = [Run { skipped: 0, taps: self.taps.len() }];
+        let (channels, runs) = self.runs.map_or((1, all.as_slice()), |runs| (runs.channels, &runs.list));
+        assert!(channels * runs.iter().map(|run| run.skipped + run.taps).sum::<usize>() <= self.taps.len());
         // Pixels are spread evenly over the calls: 11 are 6 + 5 and not 10 + 1.
         let calls = self.pixels.len().div_ceil(S::PIXELS);
         let mut first = 0;
         for call in 0..calls {
             let count = (self.pixels.len() - first).div_ceil(calls - call);
             let pixels = &self.pixels[first..first + count];
-            let sums = (self.sums[first * self.step..].as_mut_ptr(), self.step);
+            let sums = self.sums[first * self.step..].as_mut_ptr();
             macro_rules! tiles {
                 ($($count:literal)*) => {
                     match count {
-                        // SAFETY: the caller of `Pixels` keeps every pixel plus tap inside the patch; the lengths of panel
-                        // and sums are asserted above.
+                        // SAFETY: the caller of `Pixels` keeps every pixel plus tap inside the patch; the lengths of taps,
+                        // panel and sums are asserted above.
                         $($count => if const { $count <= S::PIXELS } { unsafe {
                             if self.vectors == 2 {
-                                tile::<S, $count, 2>(simd, self.patch, pixels, self.taps, self.panel.as_ptr(), sums, self.fresh)
+                                tile::<S, $count, 2>(simd, &self, (channels, runs), pixels, sums)
                             } else {
-                                tile::<S, $count, 1>(simd, self.patch, pixels, self.taps, self.panel.as_ptr(), sums, self.fresh)
+                                tile::<S, $count, 1>(simd, &self, (channels, runs), pixels, sums)
                             }
                         } },)*
                         _ => unreachable!("more pixels than registers"),
@@ -60,46 +66,52 @@ impl<T> Operation<T> for Pixels<'_, T> {
 }
 
 /// # Safety
-/// `patch` plus any pixel plus any tap can be read; `panel` holds `taps * V * LANES` elements, `sums` `V * LANES` at each of
-/// `P` multiples of their distance.
+/// The patch can be read at any pixel plus any tap that takes part; the panel holds `V * LANES` elements a tap, `sums` as many at
+/// each of `P` multiples of their distance; the runs stay within the taps.
 #[inline(always)]
 unsafe fn tile<S: Simd, const P: usize, const V: usize>(
     simd: S,
-    patch: *const S::Scalar,
+    with: &Pixels<'_, S::Scalar>,
+    (channels, runs): (usize, &[Run]),
     pixels: &[u32],
-    taps: &[u32],
-    mut panel: *const S::Scalar,
-    (sums, step): (*mut S::Scalar, usize),
-    fresh: bool,
+    sums: *mut S::Scalar,
 ) {
     // SAFETY: by the contract of this function.
     unsafe {
-        let mut pointers = [patch; P];
+        let mut pointers = [with.patch; P];
         let mut accumulators = [[simd.zero(); V]; P];
         for pixel in 0..P {
-            pointers[pixel] = patch.add(*pixels.get_unchecked(pixel) as usize);
-            if !fresh {
+            // Alone, a pixel may lie outside the patch.
+            pointers[pixel] = with.patch.wrapping_add(*pixels.get_unchecked(pixel) as usize);
+            if !with.fresh {
                 for vector in 0..V {
-                    accumulators[pixel][vector] = simd.load(sums.add(pixel * step + vector * S::LANES));
+                    accumulators[pixel][vector] = simd.load(sums.add(pixel * with.step + vector * S::LANES));
                 }
             }
         }
-        for &tap in taps {
-            let mut weights = [simd.zero(); V];
-            for (vector, weight) in weights.iter_mut().enumerate() {
-                *weight = simd.load(panel.add(vector * S::LANES));
-            }
-            for pixel in 0..P {
-                let x = simd.splat(*pointers[pixel].add(tap as usize));
-                for vector in 0..V {
-                    accumulators[pixel][vector] = simd.multiply_add(x, weights[vector], accumulators[pixel][vector]);
+        let (mut tap, mut panel) = (with.taps.as_ptr(), with.panel.as_ptr());
+        for _ in 0..channels {
+            for run in runs {
+                (tap, panel) = (tap.add(run.skipped), panel.add(run.skipped * V * S::LANES));
+                let end = tap.add(run.taps);
+                while tap < end {
+                    let mut weights = [simd.zero(); V];
+                    for (vector, weight) in weights.iter_mut().enumerate() {
+                        *weight = simd.load(panel.add(vector * S::LANES));
+                    }
+                    for pixel in 0..P {
+                        let x = simd.splat(*pointers[pixel].wrapping_add(*tap as usize));
+                        for vector in 0..V {
+                            accumulators[pixel][vector] = simd.multiply_add(x, weights[vector], accumulators[pixel][vector]);
+                        }
+                    }
+                    (tap, panel) = (tap.add(1), panel.add(V * S::LANES));
                 }
             }
-            panel = panel.add(V * S::LANES);
         }
         for pixel in 0..P {
             for vector in 0..V {
-                simd.store(sums.add(pixel * step + vector * S::LANES), accumulators[pixel][vector]);
+                simd.store(sums.add(pixel * with.step + vector * S::LANES), accumulators[pixel][vector]);
             }
         }
     }

@@ -8,15 +8,16 @@ use super::depthwise::PixelVectors;
 use super::direct::Pixels;
 use super::epilogue::Epilogue;
 use super::pack::{Block, Chunk, pack};
-use super::pack_phases::{MOST_ELEMENTS, destinations, pack_phases};
 use super::passes::{Outside, Passes};
 use super::patch::{Patch, Request, Tile};
 use super::plan::{Algorithm, Plan};
-use super::weights::Weights;
+use super::regions::{Region, Runs};
+use super::task::{Task, Together};
+use super::weights::{Panel, Panels, Weights};
 use super::write::{Layout, NOWHERE, Places, Write};
 use crate::array::{Element, SharedOutput, View, with_scratch};
 use crate::parallel::Progress;
-use crate::shape::{AxisPass, ConvShape, RANK};
+use crate::shape::{AxisPass, ConvShape, PaddingMode, RANK};
 use crate::simd::{Isa, Lanes, dispatch};
 
 /// A direct convolution, with its passes cut into tasks.
@@ -28,76 +29,25 @@ pub(super) struct Job<'a, E: Element> {
     pub epilogue: &'a Epilogue<'a, E>,
     pub output: SharedOutput<'a, E>,
     pub passes: &'a Passes<'a>,
+    pub outside: Outside,
 }
 
-/// Some blocks of output channels of one tile, of one image or several.
-struct Task {
-    group: usize,
-    /// First output channels of the blocks.
-    firsts: Range<usize>,
-    /// The first image, and how many.
-    images: (usize, usize),
-    tile: Tile,
-}
-
-impl Task {
-    /// Image, depth and height of every row of the tile.
-    #[inline(always)]
-    fn rows(&self) -> impl Iterator<Item = [usize; 3]> {
-        let (images, [depth, height, _]) = (self.images.1, self.tile.size);
-        (0..images).flat_map(move |image| (0..depth).flat_map(move |z| (0..height).map(move |y| [image, z, y])))
-    }
-}
-
-/// Passes whose outputs are written together, and where they are found.
-struct Group<'a> {
-    /// The number of the first, and its number among the passes of the task.
-    first: usize,
-    slot: usize,
-    axes: &'a [[AxisPass; 3]],
-}
-
-impl Group<'_> {
-    /// The passes that have outputs, with their numbers in the group.
-    fn members(&self) -> impl Iterator<Item = (usize, &[AxisPass; 3])> {
-        self.axes.iter().enumerate().filter(|(_, axes)| axes[2].outputs > 0)
-    }
-
-    /// How many passes' outputs come before those of one of them along the width.
-    fn rank(&self, member: usize) -> usize {
-        let start = |axes: &[AxisPass; 3]| axes[2].output_start;
-        self.axes.iter().filter(|other| start(other) < start(&self.axes[member])).count()
-    }
-}
-
-/// Group, first output channel and first pass whose weights lie in the panel.
-type Panel = (usize, usize, usize);
-
-/// What the passes of a task share.
-struct Stage<T> {
-    /// The number of the chunk that is brought in.
-    patch: Option<(usize, Patch<T>)>,
-    /// Whether the weights must be packed.
-    pack: bool,
-    /// Whether the last pass had a single chunk.
-    only_chunk: bool,
-}
-
-impl<T> Stage<T> {
-    fn fresh() -> Self {
-        Stage { patch: None, pack: true, only_chunk: false }
-    }
-}
+/// The number of the chunk that is brought in, and where it lies: the passes of a task may share it.
+type Stage<T> = Option<(usize, Patch<T>)>;
 
 impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
     /// Some of the tasks.
     pub fn tasks(&self, tasks: Range<usize>, progress: &Progress<'_>) {
         with_scratch(self.passes.buffers.bytes::<E::Accumulator>(), |scratch| {
             let mut work = self.passes.buffers.cut(scratch);
-            let mut panel = None;
             for task in tasks {
                 let (passes, task) = self.passes.of_task(task);
-                self.task(passes, &self.located(task), &mut work, &mut panel, progress);
+                let task = self.located(task);
+                if self.passes.packs_phases {
+                    self.packing_task(passes, &task, &mut work, progress);
+                } else {
+                    self.task(passes, &task, &mut work, &mut None, progress);
+                }
                 if progress.cancelled() {
                     return;
                 }
@@ -123,104 +73,102 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         }
     }
 
+    /// A task that packs the weights of all passes, a block at a time: they are multiplied while they are in the L2 cache.
+    fn packing_task(&self, passes: Range<usize>, task: &Task, work: &mut Buffers<'_, E::Accumulator>, progress: &Progress<'_>) {
+        let (shape, plan) = (self.shape, &self.passes.plan);
+        let Weights::Given(weight) = &self.weights else { unreachable!("tasks pack only what is given") };
+        let all = self.passes.all();
+        let mut stage = None;
+        for first in task.firsts.clone().step_by(plan.block) {
+            let number = task.group * shape.out_channels.div_ceil(plan.block) + first / plan.block;
+            let panels = Panels::new(shape, plan, &all, number..number + 1);
+            let data = std::mem::take(&mut work.panel);
+            panels.pack_block(self.isa, shape, &all, weight, number, &mut data[..panels.elements()]);
+            let task = Task { firsts: first..(first + plan.block).min(task.firsts.end), ..*task };
+            if panels.finite() {
+                let packed = Job { weights: Weights::Packed(&panels, data), ..*self };
+                packed.task(passes.clone(), &task, work, &mut stage, progress);
+                work.panel = data;
+            } else {
+                work.panel = data;
+                Job { outside: Outside::Dropped, ..*self }.task(passes.clone(), &task, work, &mut None, progress);
+                stage = None;
+            }
+        }
+    }
+
     fn task(
         &self,
         passes: Range<usize>,
         task: &Task,
         work: &mut Buffers<'_, E::Accumulator>,
-        packed: &mut Option<Panel>,
+        stage: &mut Stage<E::Accumulator>,
         progress: &Progress<'_>,
     ) {
-        let key = (task.group, task.firsts.start, passes.start);
-        let needed = *packed != Some(key);
-        let mut stage = Stage { pack: needed && !self.pack_all_phases(task, work), ..Stage::fresh() };
-        let mut keep = true;
-        for pass in passes.clone().step_by(self.passes.together) {
-            let group: Vec<_> = (pass..pass + self.passes.together).map(|pass| self.passes.pass(pass)).collect();
-            let axes = group[0];
+        let together = if self.outside == Outside::Padding { self.passes.together } else { 1 };
+        for first in passes.step_by(together) {
+            let all: Vec<_> = (first..first + together).map(|pass| self.passes.pass(pass)).collect();
+            let axes = all[0];
             let Tile { start, size } = task.tile;
-            let outputs = |axis: usize| group.iter().map(|axes| axes[axis].outputs).max().unwrap_or(0);
+            let outputs = |axis: usize| all.iter().map(|axes| axes[axis].outputs).max().unwrap_or(0);
             let size: [usize; 3] = std::array::from_fn(|axis| size[axis].min(outputs(axis).saturating_sub(start[axis])));
             if size.contains(&0) {
-                // Its weights were not packed, but the next tile may need them, if any does.
-                keep &= (0..3).any(|axis| outputs(axis) == 0);
                 continue;
             }
             let range = |axis: usize| start[axis]..start[axis] + size[axis];
             let input = self.shape.input;
-            let cut = |axes: [AxisPass; 3]| {
-                let tile = Tile { start: [0; 3], size: axes.map(|axis| axis.outputs) };
-                (axes, Task { tile, firsts: task.firsts.clone(), ..*task })
+            let mut cut = |axes: [AxisPass; 3]| {
+                let task = task.of_tile(Tile { start: [0; 3], size: axes.map(|axis| axis.outputs) });
+                self.blocks(&Together { first, axes: &[axes] }, &task, work, &mut None, progress);
             };
-            match self.passes.outside {
+            match self.outside {
                 Outside::Padding => {
-                    let task = Task { tile: Tile { start, size }, firsts: task.firsts.clone(), ..*task };
-                    let group = Group { first: pass, slot: pass - passes.start, axes: &group };
-                    self.blocks(&group, &task, work, &mut stage, progress);
+                    let task = task.of_tile(Tile { start, size });
+                    self.blocks(&Together { first, axes: &all }, &task, work, stage, progress);
                 }
-                Outside::Clipped => {
-                    let (axes, task) = cut(std::array::from_fn(|axis| axes[axis].clipped(range(axis), input[axis])));
-                    let group = Group { first: pass, slot: 0, axes: &[axes] };
-                    self.blocks(&group, &task, work, &mut Stage::fresh(), progress);
-                }
+                Outside::Clipped => cut(std::array::from_fn(|axis| axes[axis].clipped(range(axis), input[axis]))),
                 Outside::Dropped => {
                     for depth in axes[0].without_padding(range(0), input[0]) {
                         for height in axes[1].without_padding(range(1), input[1]) {
                             for width in axes[2].without_padding(range(2), input[2]) {
-                                let (axes, task) = cut([depth, height, width]);
-                                let group = Group { first: pass, slot: 0, axes: &[axes] };
-                                self.blocks(&group, &task, work, &mut Stage::fresh(), progress);
+                                cut([depth, height, width]);
                             }
                         }
                     }
                 }
             }
         }
-        let only_chunk = stage.only_chunk && self.passes.outside == Outside::Padding;
-        *packed = (only_chunk && keep).then_some(key);
     }
 
-    /// Packs the weights of all passes of a task together, where that is possible; says whether it did.
-    fn pack_all_phases(&self, task: &Task, work: &mut Buffers<'_, E::Accumulator>) -> bool {
-        let (shape, plan, count) = (self.shape, &self.passes.plan, self.passes.count());
-        let Weights::Given(weight) = self.weights else { return false };
-        let chunks = Chunks::of(shape, &self.passes.pass(0), plan).number();
-        let elements: usize = shape.kernel.iter().product();
-        if self.passes.shared.is_none() || count == 1 || chunks > 1 || elements > MOST_ELEMENTS {
-            return false;
-        }
-        let passes: Vec<_> = (0..count).map(|pass| self.passes.pass(pass)).collect();
-        let slot = plan.block * self.passes.buffers.taps;
-        task.firsts.clone().step_by(plan.block).enumerate().all(|(index, first)| {
-            let block = Block::new(shape, plan, task.group, first);
-            let destinations = destinations(shape, &passes, block.lanes, self.passes.blocks_per_split * slot);
-            pack_phases(self.isa, shape, &weight, block, &destinations, &mut work.panel[index * slot..])
-        })
-    }
-
-    /// Multiplies and writes all blocks of a tile of the passes of a group.
+    /// Multiplies and writes all blocks of a tile of the passes that are written together.
     fn blocks(
         &self,
-        group: &Group<'_>,
+        together: &Together<'_>,
         task: &Task,
         work: &mut Buffers<'_, E::Accumulator>,
         stage: &mut Stage<E::Accumulator>,
         progress: &Progress<'_>,
     ) {
-        let (shape, plan) = (self.shape, &self.passes.plan);
-        let chunks = Chunks::of(shape, &group.axes[0], plan);
-        let only_chunk = chunks.number() == 1;
-        stage.only_chunk = only_chunk;
-        let entries = self.places(group, task, self.output.strides(), NOWHERE, work.places);
+        let (shape, plan, axes) = (self.shape, &self.passes.plan, &together.axes[0]);
+        let (images, step) = (task.images.1, self.pixel_step());
+        let chunks = Chunks::of(shape, axes, plan);
+        let regions = self.regions(axes, &task.tile);
+        // Weights that are packed are known.
+        let finite = matches!(self.weights, Weights::Packed(panels, _) if panels.finite());
+        let inside = finite && regions.iter().all(|region| region.is_inside(axes, &task.tile, shape.input));
+        together.places(task, (&regions, step), self.output.strides(), NOWHERE, work.places);
         if let Some(residual) = &self.epilogue.residual {
             // Something is read even for a pixel that does not exist.
-            self.places(group, task, residual.strides(), 0, work.residual_places);
+            together.places(task, (&regions, step), residual.strides(), 0, work.residual_places);
         }
+        let entries = regions.iter().map(|region| region.places(images, step)).sum();
         let piece = if plan.algorithm == Algorithm::Direct { plan.piece } else { plan.piece / plan.lanes };
         // Offsets of these passes' taps and pixels are not those of the passes before.
-        let mut offsets = None;
-        for (index, first) in task.firsts.clone().step_by(plan.block).enumerate() {
+        let (mut offsets, mut runs) = (None, Vec::new());
+        for first in task.firsts.clone().step_by(plan.block) {
             let block = Block::new(shape, plan, task.group, first);
+            let sums_step = together.axes.len() * block.lanes;
+            let mut finite = true;
             for start in (0..entries).step_by(piece) {
                 let range = start..entries.min(start + piece);
                 for number in 0..chunks.number() {
@@ -228,39 +176,71 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
                         return;
                     }
                     let chunk = chunks.get(number);
-                    let patch = match stage.patch {
+                    let patch = match *stage {
                         Some((staged, patch)) if staged == number => patch,
-                        _ => self.bring_in(&group.axes[0], task, chunk, work),
+                        _ => self.bring_in(axes, task, (chunk, inside), work),
                     };
-                    stage.patch = Some((number, patch));
+                    *stage = Some((number, patch));
                     if offsets != Some(number) {
-                        self.offsets(&patch, group, &chunk, task, work);
+                        self.offsets(&patch, together, (chunk, images), &regions, work);
                         offsets = Some(number);
+                        runs = regions.iter().map(|region| region.runs(&chunk)).collect();
                     }
-                    for (member, axes) in group.members() {
-                        // Where passes are written together, all their taps are one chunk.
-                        let chunk = if member > 0 { Chunks::of(shape, axes, plan).get(0) } else { chunk };
+                    for (member, axes) in together.members() {
+                        let chunk = self.chunk_of(member, axes, chunk);
                         let panel = match self.weights {
-                            Weights::Packed(packed) => packed.panel(shape, group.first + member, axes, block, &chunk),
+                            Weights::Packed(panels, data) => panels.panel(data, together.first + member, axes, block, &chunk),
                             Weights::Given(weight) => {
-                                let slot = (group.slot + member) * self.passes.blocks_per_split + index;
-                                let start = if only_chunk { slot * plan.block * self.passes.buffers.taps } else { 0 };
-                                let panel = &mut work.panel[start..][..chunk.len() * block.lanes];
-                                if !only_chunk || (stage.pack && range.start == 0) {
-                                    pack(self.isa, shape, axes, &weight, block, &chunk, panel);
+                                let data = &mut work.panel[..chunk.len() * block.lanes];
+                                if chunks.number() > 1 || range.start == 0 {
+                                    finite = pack(self.isa, shape, axes, &weight, block, &chunk, data);
                                 }
-                                panel
+                                Panel { data, finite }
                             }
                         };
                         let taps = &work.taps[member * self.passes.buffers.taps..][..chunk.len()];
-                        let sums = &mut work.sums[group.rank(member) * block.lanes..];
-                        let step = group.axes.len() * block.lanes;
-                        self.multiply(&patch, &work.pixels[range.clone()], taps, panel, block, number == 0, (sums, step));
+                        let mut next = 0;
+                        for (region, runs) in regions.iter().zip(&runs) {
+                            let begin = next.max(range.start);
+                            next += region.places(images, step);
+                            let end = next.min(range.end);
+                            if begin < end {
+                                let sums = (begin - range.start) * sums_step + together.rank(member) * block.lanes;
+                                let sums = (&mut work.sums[sums..], sums_step);
+                                // Zeros of the padding add nothing, unless they are multiplied by an infinite weight.
+                                let runs = runs.as_ref().filter(|_| panel.finite);
+                                self.multiply(
+                                    &patch,
+                                    &work.pixels[begin..end],
+                                    (taps, runs),
+                                    panel.data,
+                                    block,
+                                    number == 0,
+                                    sums,
+                                );
+                            }
+                        }
                     }
                 }
-                self.write(group, task, block, range, work);
+                self.write(together, task, block, range, work);
             }
         }
+    }
+
+    /// How a tile is cut where its pixels read the same taps. The phases of a transposed convolution, which may be multiplied
+    /// together, read others each and are not cut.
+    fn regions(&self, axes: &[AxisPass; 3], tile: &Tile) -> Vec<Region> {
+        let direct = self.passes.plan.algorithm == Algorithm::Direct && self.outside == Outside::Padding;
+        if direct && self.passes.count() == 1 && self.shape.mode == PaddingMode::Zeros {
+            Region::of(axes, tile, self.shape.input)
+        } else {
+            vec![Region::whole(axes, tile)]
+        }
+    }
+
+    /// The chunk of one of the passes written together; several have a single one each.
+    fn chunk_of(&self, member: usize, axes: &[AxisPass; 3], chunk: Chunk) -> Chunk {
+        if member > 0 { Chunks::of(self.shape, axes, &self.passes.plan).get(0) } else { chunk }
     }
 
     /// The input of a chunk, in place or staged: that of all passes of the task, where they share it.
@@ -268,43 +248,47 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         &self,
         axes: &[AxisPass; 3],
         task: &Task,
-        chunk: Chunk,
+        (chunk, inside): (Chunk, bool),
         work: &mut Buffers<'_, E::Accumulator>,
     ) -> Patch<E::Accumulator> {
         let Task { tile, images, group, .. } = *task;
-        let (pass, chunk, tile) = match &self.passes.shared {
-            Some(union) if self.passes.count() > 1 => {
+        let (pass, chunk, tile) = match self.union() {
+            Some(union) => {
                 let size = std::array::from_fn(|axis| self.passes.plan.tile[axis].min(union[axis].outputs - tile.start[axis]));
                 let taps = union.map(|axis| (0, axis.taps));
                 (union, Chunk { taps, ..chunk }, Tile { size, ..tile })
             }
-            _ => (axes, chunk, tile),
+            None => (axes, chunk, tile),
         };
-        let request = Request { shape: self.shape, pass, tile, chunk, images, group, pixel_lanes: self.pixel_lanes() };
+        let inside = inside && self.passes.count() == 1;
+        let request = Request { shape: self.shape, pass, tile, chunk, images, group, pixel_lanes: self.pixel_lanes(), inside };
         request.in_place(self.input).unwrap_or_else(|| request.staged(self.isa, self.input, work.patch))
     }
 
-    /// Writes the offsets of the pixels and of each pass's taps in the patch.
+    /// What one copy of the input serves, if several passes share it.
+    fn union(&self) -> Option<&[AxisPass; 3]> {
+        self.passes.shared.as_ref().filter(|_| self.passes.count() > 1 && self.outside == Outside::Padding)
+    }
+
+    /// Writes the offsets of the pixels of so many images and of each pass's taps in the patch.
     fn offsets(
         &self,
         patch: &Patch<E::Accumulator>,
-        group: &Group<'_>,
-        chunk: &Chunk,
-        task: &Task,
+        together: &Together<'_>,
+        (chunk, images): (Chunk, usize),
+        regions: &[Region],
         work: &mut Buffers<'_, E::Accumulator>,
     ) {
-        let union = self.passes.shared.as_ref().filter(|_| self.passes.count() > 1);
-        for (member, axes) in group.members() {
-            let chunk = if member > 0 { Chunks::of(self.shape, axes, &self.passes.plan).get(0) } else { *chunk };
-            patch.tap_offsets(axes, union, &chunk, &mut work.taps[member * self.passes.buffers.taps..]);
+        for (member, axes) in together.members() {
+            let taps = &mut work.taps[member * self.passes.buffers.taps..];
+            patch.tap_offsets(axes, self.union(), &self.chunk_of(member, axes, chunk), taps);
         }
         let (step, mut count) = (patch.pixel_step(), 0);
-        for row in task.rows() {
-            let row = patch.pixel_row(row);
-            for x in (0..task.tile.size[2]).step_by(self.pixel_lanes().unwrap_or(1)) {
-                work.pixels[count] = (row + x * step) as u32;
+        for region in regions {
+            region.each_place(images, self.pixel_step(), |row, x| {
+                work.pixels[count] = (patch.pixel_row(row) + x * step) as u32;
                 count += 1;
-            }
+            });
         }
     }
 
@@ -314,12 +298,17 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         (plan.algorithm == Algorithm::Depthwise).then_some(plan.lanes)
     }
 
+    /// Pixels of a row from one place to the next.
+    fn pixel_step(&self) -> usize {
+        self.pixel_lanes().unwrap_or(1)
+    }
+
     #[allow(clippy::too_many_arguments)]
     fn multiply(
         &self,
         patch: &Patch<E::Accumulator>,
         pixels: &[u32],
-        taps: &[u32],
+        (taps, runs): (&[u32], Option<&Runs>),
         panel: &[E::Accumulator],
         block: Block,
         fresh: bool,
@@ -329,7 +318,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         let patch = patch.pointer;
         match algorithm {
             Algorithm::Direct => {
-                dispatch(self.isa, Pixels { patch, pixels, taps, panel, sums, step, vectors: block.lanes / lanes, fresh })
+                dispatch(self.isa, Pixels { patch, pixels, taps, runs, panel, sums, step, vectors: block.lanes / lanes, fresh })
             }
             Algorithm::Depthwise | Algorithm::Rows => {
                 dispatch(self.isa, PixelVectors { patch, vectors: pixels, taps, panel, sums, channels: block.lanes, fresh })
@@ -337,35 +326,17 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         }
     }
 
-    /// Offsets of the pixels of a tile, or of the first pixel of every vector of them, in an array of the output's shape,
-    /// counted from the first element of a channel of the first image; `nowhere` for a pixel that one of the passes has not.
-    /// Says how many pixels a pass has.
-    fn places(&self, group: &Group<'_>, task: &Task, strides: [isize; RANK], nowhere: isize, places: &mut [isize]) -> usize {
-        let plan = &self.passes.plan;
-        let lanes = if plan.algorithm == Algorithm::Direct { 1 } else { plan.lanes };
-        let mut all = 0;
-        for (member, axes) in group.axes.iter().enumerate() {
-            let (rank, mut count) = (group.rank(member), 0);
-            let at = |axis: usize, offset: usize| {
-                (axes[axis].output_start + (task.tile.start[axis] + offset) * axes[axis].output_step) as isize * strides[2 + axis]
-            };
-            for [image, z, y] in task.rows() {
-                let row = image as isize * strides[0] + at(0, z) + at(1, y);
-                for x in (0..task.tile.size[2]).step_by(lanes) {
-                    let exists = task.tile.start[2] + x < axes[2].outputs;
-                    places[count * group.axes.len() + rank] = if exists { row + at(2, x) } else { nowhere };
-                    count += 1;
-                }
-            }
-            all = count;
-        }
-        all
-    }
-
     /// Writes the block's sums of a range of the tile's pixels.
-    fn write(&self, group: &Group<'_>, task: &Task, block: Block, range: Range<usize>, work: &mut Buffers<'_, E::Accumulator>) {
-        let (shape, plan, together) = (self.shape, &self.passes.plan, group.axes.len());
-        let step = |strides: [isize; RANK]| strides[4] * if together > 1 { 1 } else { group.axes[0][2].output_step as isize };
+    fn write(
+        &self,
+        together: &Together<'_>,
+        task: &Task,
+        block: Block,
+        range: Range<usize>,
+        work: &mut Buffers<'_, E::Accumulator>,
+    ) {
+        let (shape, plan, count) = (self.shape, &self.passes.plan, together.axes.len());
+        let step = |strides: [isize; RANK]| strides[4] * if count > 1 { 1 } else { together.axes[0][2].output_step as isize };
         let layout = match plan.algorithm {
             Algorithm::Direct => Layout::Pixels { lanes: block.lanes, step: step(self.output.strides()), rows: work.rows },
             Algorithm::Depthwise | Algorithm::Rows => {
@@ -376,7 +347,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
                 Layout::Vectors { per_row, first: range.start, tail, step: step(self.output.strides()), residual_step }
             }
         };
-        let range = range.start * together..range.end * together;
+        let range = range.start * count..range.end * count;
         let residual = if self.epilogue.residual.is_some() { &work.residual_places[range.clone()] } else { &[] };
         dispatch(
             self.isa,

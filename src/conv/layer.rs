@@ -151,10 +151,10 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
         }
         let passes = self.passes(shape);
         let weights = match (passes.outside, passes.plan.algorithm) {
-            (Outside::Padding, Algorithm::Direct | Algorithm::Depthwise) => Weights::Packed(self.packed(shape, &passes.plan)),
+            (Outside::Padding, Algorithm::Direct | Algorithm::Depthwise) => self.packed(shape, &passes.plan).weights(),
             _ => Weights::Given(self.weight()),
         };
-        compute(self.isa, &passes, input, weights, &epilogue, output)
+        compute(self.isa, &passes, input, weights, &epilogue, output, 0..passes.tasks())
     }
 
     fn passes<'a>(&self, shape: &'a ConvShape) -> Passes<'a> {

@@ -1,12 +1,16 @@
 //! Weights of one block of output channels in the order in which a kernel reads them.
 
+use std::ops::Range;
+
 use super::plan::{Algorithm, Plan};
-use crate::array::{Element, View};
+use crate::array::{Accumulator, Element, View};
 use crate::shape::{AxisPass, ConvShape};
-use crate::simd::{Isa, Lanes, MOST_LANES, Operation, Simd, dispatch, widen_run};
+use crate::simd::{Isa, Lanes, MOST_LANES, Operation, Simd, dispatch, prefetch, widen_run};
 
 /// Taps packed together, so that the lines of the panel being written stay in the L1 cache.
 const TAPS: usize = 16;
+/// Taps of one vector of output channels that are packed before the next vector's: a few lines of each, one after another.
+const RUN: usize = 128;
 
 /// Part of the taps of a pass: input channels, and taps along depth, height, width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,8 +74,35 @@ impl<T: Copy + Default> Default for Square<T> {
     }
 }
 
+/// Whether vectors of weights hold neither infinities nor NaN: zero times any other number adds nothing.
+pub(super) struct Finite<S: Simd>(S::Vector);
+
+impl<S: Simd> Finite<S> {
+    #[inline(always)]
+    pub fn new(simd: S) -> Self {
+        Finite(simd.zero())
+    }
+
+    /// Looks at whole vectors.
+    #[inline(always)]
+    pub fn look(&mut self, simd: S, weights: &[S::Scalar]) {
+        for vector in weights.chunks_exact(S::LANES) {
+            // SAFETY: a chunk has a vector's lanes.
+            self.0 = simd.multiply_add(simd.zero(), unsafe { simd.load(vector.as_ptr()) }, self.0);
+        }
+    }
+
+    #[inline(always)]
+    pub fn all(self, simd: S) -> bool {
+        let mut lanes = [S::Scalar::default(); MOST_LANES];
+        // SAFETY: no vector has more lanes.
+        unsafe { simd.store(lanes.as_mut_ptr(), self.0) };
+        lanes[..S::LANES].iter().all(|lane| lane.is_finite())
+    }
+}
+
 /// `panel[tap][lane]`: for every tap of the chunk, in the kernel's order, the weights of the block; lanes beyond the last
-/// output channel are zero.
+/// output channel are zero. Says whether all are finite.
 pub(super) fn pack<E: Element<Accumulator: Lanes>>(
     isa: Isa,
     shape: &ConvShape,
@@ -80,7 +111,7 @@ pub(super) fn pack<E: Element<Accumulator: Lanes>>(
     block: Block,
     chunk: &Chunk,
     panel: &mut [E::Accumulator],
-) {
+) -> bool {
     let total = chunk.len();
     let panel = &mut panel[..total * block.lanes];
     let strides = weight.strides();
@@ -102,13 +133,12 @@ pub(super) fn pack<E: Element<Accumulator: Lanes>>(
         counts: [chunk.tap_counts()[0], chunk.tap_counts()[1], chunk.tap_counts()[2]],
         steps: [strides[input_axis], step(0), step(1), step(2)],
         all_lanes: block.lanes,
-        from: 0,
         panel,
     };
-    if source.taps_are_adjacent() {
-        source.from = dispatch(isa, Transpose { source: &mut source, total });
-    }
-    source.gather(total);
+    let (squares, finite) =
+        if source.taps_are_adjacent() { dispatch(isa, Squares { source: &mut source, total }) } else { (0..0, true) };
+    let (head, tail) = (source.gather(0..squares.start), source.gather(squares.end..total));
+    finite && head && tail
 }
 
 /// Where a chunk's weights lie.
@@ -122,8 +152,6 @@ struct Source<'a, 'w, E: Element> {
     /// Distance of input channels, and of taps along each axis.
     steps: [isize; 4],
     all_lanes: usize,
-    /// First tap that is not packed yet.
-    from: usize,
     panel: &'a mut [E::Accumulator],
 }
 
@@ -135,12 +163,13 @@ impl<E: Element> Source<'_, '_, E> {
         adjacent.iter().zip(self.steps.iter().rev()).all(|(&(count, distance), &step)| count == 1 || step == distance as isize)
     }
 
-    /// Tap by tap, from `self.from` on.
-    fn gather(&mut self, total: usize) {
+    /// Packs some taps one by one; says whether all are finite.
+    fn gather(&mut self, taps: Range<usize>) -> bool {
         let [depth, height, width] = self.counts;
         let mut offsets = [0isize; TAPS];
-        for tap in (self.from..total).step_by(TAPS) {
-            let count = TAPS.min(total - tap);
+        let mut finite = true;
+        for tap in taps.clone().step_by(TAPS) {
+            let count = TAPS.min(taps.end - tap);
             for (position, offset) in offsets[..count].iter_mut().enumerate() {
                 let index = tap + position;
                 let (channel, rest) = (index / (depth * height * width), index % (depth * height * width));
@@ -152,8 +181,9 @@ impl<E: Element> Source<'_, '_, E> {
                 let column = self.first + lane as isize * self.lane;
                 for position in 0..count {
                     // SAFETY: group, channel, output channel and tap are inside the weight's shape, which the view promises.
-                    let value = unsafe { *self.weight.pointer().offset(column + offsets[position]) };
-                    rows[position * self.all_lanes + lane] = value.widen();
+                    let value = unsafe { *self.weight.pointer().offset(column + offsets[position]) }.widen();
+                    finite &= value.is_finite();
+                    rows[position * self.all_lanes + lane] = value;
                 }
             }
             if self.lanes < self.all_lanes {
@@ -162,45 +192,58 @@ impl<E: Element> Source<'_, '_, E> {
                 }
             }
         }
+        finite
     }
 }
 
-/// Whole square blocks of a source whose taps lie side by side; gives back how many taps are packed.
-struct Transpose<'s, 'a, 'w, E: Element> {
+/// Square blocks of a source whose taps lie side by side; gives back which taps are packed, and whether those are finite.
+struct Squares<'s, 'a, 'w, E: Element> {
     source: &'s mut Source<'a, 'w, E>,
     total: usize,
 }
 
-impl<E: Element> Operation<E::Accumulator> for Transpose<'_, '_, '_, E> {
-    type Output = usize;
+impl<E: Element> Operation<E::Accumulator> for Squares<'_, '_, '_, E> {
+    type Output = (Range<usize>, bool);
 
     #[inline(always)]
-    fn run<S: Simd<Scalar = E::Accumulator>>(self, simd: S) -> usize {
-        let Transpose { source, total } = self;
+    fn run<S: Simd<Scalar = E::Accumulator>>(self, simd: S) -> (Range<usize>, bool) {
+        let Squares { source, total } = self;
         if source.lanes != source.all_lanes || !source.lanes.is_multiple_of(S::LANES) || source.lane < 0 {
-            return 0;
+            return (0..0, true);
         }
-        let whole = total / S::LANES * S::LANES;
-        let mut square = Square::default();
-        for tap in (0..whole).step_by(S::LANES) {
+        // Rows a power of two apart compete for the same lines of the cache: each line should be read once, whole.
+        let from = source.weight.pointer().wrapping_offset(source.first);
+        let alike = (source.lane as usize).is_multiple_of(S::LANES);
+        let head = if alike { from.align_offset(S::LANES * size_of::<E>()).min(S::LANES - 1).min(total) } else { 0 };
+        let end = head + (total - head) / S::LANES * S::LANES;
+        let (mut square, mut finite) = (Square::default(), Finite::new(simd));
+        for start in (head..end).step_by(RUN) {
+            let stop = end.min(start + RUN);
             for lane in (0..source.lanes).step_by(S::LANES) {
-                // SAFETY: the block's output channels and taps are inside the weight; with `IN_PLACE` its elements are
-                // accumulators. The panel has `total` rows of `all_lanes`, a square LANES rows of LANES.
-                unsafe {
-                    let from = source.weight.pointer().offset(source.first + lane as isize * source.lane + tap as isize);
-                    let to = source.panel.as_mut_ptr().add(tap * source.all_lanes + lane);
-                    if E::IN_PLACE {
-                        simd.transpose(from.cast(), source.lane as usize, to, source.all_lanes);
-                        continue;
+                for tap in (start..stop).step_by(S::LANES) {
+                    // So many rows are more than the hardware foresees.
+                    for row in 0..S::LANES {
+                        prefetch(from.wrapping_offset((lane + row) as isize * source.lane + (tap + RUN) as isize));
                     }
-                    for (row, widened) in square.0.chunks_exact_mut(S::LANES).take(S::LANES).enumerate() {
-                        let taps = std::slice::from_raw_parts(from.offset(row as isize * source.lane), S::LANES);
-                        widen_run(simd, taps, widened);
+                    // SAFETY: the block's output channels and taps are inside the weight; with `IN_PLACE` its elements are
+                    // accumulators. The panel has `total` rows of `all_lanes`, a square LANES rows of LANES.
+                    unsafe {
+                        let from = from.offset(lane as isize * source.lane + tap as isize);
+                        let to = source.panel.as_mut_ptr().add(tap * source.all_lanes + lane);
+                        if E::IN_PLACE {
+                            simd.transpose(from.cast(), source.lane as usize, to, source.all_lanes);
+                            continue;
+                        }
+                        for (row, widened) in square.0.chunks_exact_mut(S::LANES).take(S::LANES).enumerate() {
+                            let taps = std::slice::from_raw_parts(from.offset(row as isize * source.lane), S::LANES);
+                            widen_run(simd, taps, widened);
+                        }
+                        simd.transpose(square.0.as_ptr(), S::LANES, to, source.all_lanes);
                     }
-                    simd.transpose(square.0.as_ptr(), S::LANES, to, source.all_lanes);
                 }
             }
+            finite.look(simd, &source.panel[start * source.all_lanes..stop * source.all_lanes]);
         }
-        whole
+        (head..end, finite.all(simd))
     }
 }

@@ -3,27 +3,27 @@
 //! The taps of one phase lie a stride apart in the weights, so that packing phase by phase would read every cache line as often
 //! as there are phases.
 
-use super::pack::{Block, Square};
+use super::pack::{Block, Finite, Square};
 use crate::array::{Element, View};
 use crate::shape::{AxisPass, ConvShape};
-use crate::simd::{Isa, Lanes, Operation, Simd, dispatch, widen_run};
+use crate::simd::{Isa, Lanes, Operation, Simd, dispatch, prefetch, widen_run};
 
 /// Elements of the largest kernel that is packed in one walk: the lists of it stay small beside the scratch memory.
-pub(super) const MOST_ELEMENTS: usize = 1024;
+const MOST_ELEMENTS: usize = 1024;
 
 /// Where one kernel element goes in the panels: its place for input channel 0, and the distance of input channels.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Destination {
+struct Destination {
     start: usize,
     channel: usize,
 }
 
-/// Where every kernel element goes, in the order in which they lie in the weights. The panel of each pass begins at its number
-/// times `panel`.
-pub(super) fn destinations(shape: &ConvShape, passes: &[[AxisPass; 3]], lanes: usize, panel: usize) -> Vec<Destination> {
+/// Where every kernel element goes, in the order in which they lie in the weights. The panels of the passes follow each other.
+fn destinations(shape: &ConvShape, passes: &[[AxisPass; 3]], lanes: usize) -> Vec<Destination> {
     let [_, height, width] = shape.kernel;
     let mut destinations = vec![Destination { start: 0, channel: 0 }; shape.kernel.iter().product()];
-    for (number, pass) in passes.iter().enumerate() {
+    let mut start = 0;
+    for pass in passes {
         let [depths, heights, widths] = pass.map(|axis| axis.taps);
         let element =
             |axis: usize, tap: usize| (pass[axis].kernel_start as isize + tap as isize * pass[axis].kernel_step) as usize;
@@ -31,28 +31,30 @@ pub(super) fn destinations(shape: &ConvShape, passes: &[[AxisPass; 3]], lanes: u
             let at = [tap / (heights * widths), tap / widths % heights, tap % widths];
             let index = (element(0, at[0]) * height + element(1, at[1])) * width + element(2, at[2]);
             let channel = depths * heights * widths * lanes;
-            destinations[index] = Destination { start: number * panel + tap * lanes, channel };
+            destinations[index] = Destination { start: start + tap * lanes, channel };
         }
+        start += depths * heights * widths * lanes * shape.in_channels;
     }
     destinations
 }
 
-/// Packs one block for all passes, if its weights lie as in a C-ordered array; says whether it did.
+/// Packs one block for all of several passes, if its weights lie as in a C-ordered array; says whether they are finite.
 pub(super) fn pack_phases<E: Element<Accumulator: Lanes>>(
     isa: Isa,
     shape: &ConvShape,
+    passes: &[[AxisPass; 3]],
     weight: &View<'_, E>,
     block: Block,
-    destinations: &[Destination],
     panels: &mut [E::Accumulator],
-) -> bool {
+) -> Option<bool> {
     let [_, height, width] = shape.kernel;
     let elements = shape.kernel.iter().product::<usize>();
     let [_, lane, strides @ ..] = weight.strides();
     let adjacent = strides == [(height * width) as isize, width as isize, 1] && lane == elements as isize;
-    if !adjacent || block.channels(shape) != block.lanes {
-        return false;
+    if passes.len() == 1 || elements > MOST_ELEMENTS || !adjacent || block.channels(shape) != block.lanes {
+        return None;
     }
+    let destinations = &destinations(shape, passes, block.lanes);
     dispatch(isa, Walk { shape, weight, block, destinations, panels })
 }
 
@@ -65,15 +67,16 @@ struct Walk<'a, E: Element> {
 }
 
 impl<E: Element> Operation<E::Accumulator> for Walk<'_, E> {
-    type Output = bool;
+    type Output = Option<bool>;
 
     #[inline(always)]
-    fn run<S: Simd<Scalar = E::Accumulator>>(self, simd: S) -> bool {
+    fn run<S: Simd<Scalar = E::Accumulator>>(self, simd: S) -> Option<bool> {
         let Walk { shape, weight, block, destinations, panels } = self;
         if !block.lanes.is_multiple_of(S::LANES) {
-            return false;
+            return None;
         }
         let elements = destinations.len();
+        let mut finite = Finite::new(simd);
         let (mut square, mut columns) = (Square::default(), Square::default());
         for channel in 0..shape.in_channels {
             let row = (block.group * shape.in_channels + channel) as isize * weight.strides()[0];
@@ -82,13 +85,24 @@ impl<E: Element> Operation<E::Accumulator> for Walk<'_, E> {
                 let from = unsafe { weight.pointer().offset(row).add((block.first + lane) * elements) };
                 for first in (0..elements).step_by(S::LANES) {
                     let count = S::LANES.min(elements - first);
-                    for (at, row) in square.0.chunks_exact_mut(S::LANES).take(S::LANES).enumerate() {
-                        // SAFETY: elements of one channel pair.
-                        let elements = unsafe { std::slice::from_raw_parts(from.add(at * elements + first), count) };
-                        widen_run(simd, elements, &mut row[..count]);
+                    // The next input channel is too far away for the hardware to foresee.
+                    for at in 0..S::LANES {
+                        prefetch(from.wrapping_add(at * elements + first).wrapping_offset(weight.strides()[0]));
                     }
-                    // SAFETY: both squares hold LANES rows of LANES.
-                    unsafe { simd.transpose(square.0.as_ptr(), S::LANES, columns.0.as_mut_ptr(), S::LANES) };
+                    // SAFETY: elements of one channel pair, which are accumulators with `IN_PLACE`; both squares hold LANES
+                    // rows of LANES.
+                    unsafe {
+                        if E::IN_PLACE && count == S::LANES {
+                            simd.transpose(from.add(first).cast(), elements, columns.0.as_mut_ptr(), S::LANES);
+                        } else {
+                            for (at, row) in square.0.chunks_exact_mut(S::LANES).take(S::LANES).enumerate() {
+                                let elements = std::slice::from_raw_parts(from.add(at * elements + first), count);
+                                widen_run(simd, elements, &mut row[..count]);
+                            }
+                            simd.transpose(square.0.as_ptr(), S::LANES, columns.0.as_mut_ptr(), S::LANES);
+                        }
+                    }
+                    finite.look(simd, &columns.0[..count * S::LANES]);
                     for (column, to) in destinations[first..first + count].iter().enumerate() {
                         let target = &mut panels[to.start + channel * to.channel + lane..][..S::LANES];
                         target.copy_from_slice(&columns.0[column * S::LANES..][..S::LANES]);
@@ -96,6 +110,6 @@ impl<E: Element> Operation<E::Accumulator> for Walk<'_, E> {
                 }
             }
         }
-        true
+        Some(finite.all(simd))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::buffers::Sizes;
 use super::plan::{Algorithm, DIRECT_PIECE, DIRECT_PIXELS, PANEL_BYTES, PATCH_BYTES, Plan, extents, plan, plan_blocks};
-use crate::array::{Accumulator, Element, View};
+use crate::array::{Accumulator, CALL_BYTES, Element, View};
 use crate::error::Error;
 use crate::parallel::{for_each_chunk, num_threads};
 use crate::shape::{AxisPass, ConvShape};
@@ -60,6 +60,11 @@ pub(super) struct Passes<'a> {
     pub splits: usize,
     /// Tasks of one pass, or of all where they are shared.
     pub tasks_per_pass: usize,
+    /// Bytes of the packed weights of a split, if a call packs them before it runs its tasks, since each thread would pack them more
+    /// than once. Otherwise they are packed already, or a task packs a block just before it needs it: it then lies in the L2 cache.
+    pub packed_ahead: Option<usize>,
+    /// Whether each task packs a block for all passes.
+    pub packs_phases: bool,
     pub buffers: Sizes,
 }
 
@@ -86,16 +91,15 @@ impl<'a> Passes<'a> {
         let tiles: [usize; 3] = std::array::from_fn(|axis| largest[axis].outputs.div_ceil(plan.tile[axis]));
         let blocks = shape.out_channels.div_ceil(plan.block);
         let count: usize = counts.iter().product();
-        let panel = plan.chunk_len().saturating_mul(plan.block * size).max(1);
+        let taps: usize = largest.iter().map(|axis| axis.taps).product();
+        let panels = taps.saturating_mul(shape.in_channels * plan.block * size).saturating_mul(count).max(1);
         let union = std::array::from_fn(|axis| union(all(axis).filter(|pass| pass.outputs > 0), count == 1));
         let shared = (outside == Outside::Padding
             && plan.algorithm != Algorithm::Rows
             && plan.chunk_taps == largest.map(|axis| axis.taps)
-            && (packed || panel.saturating_mul(count) <= PANEL_BYTES)
+            && (packed || count == 1 || panels <= PANEL_BYTES)
             && (count == 1 || extents(&plan, &union, plan.tile, union.map(|axis| axis.taps)) <= PATCH_BYTES / size))
             .then_some(union);
-        let panel = if shared.is_some() { panel.saturating_mul(count) } else { panel };
-        let most_blocks = if packed { blocks } else { (PANEL_BYTES / panel).max(1) };
         let staged = shared.unwrap_or(largest);
         // Elements of a channel of what is brought in, where all taps are.
         let channel = |plan: &Plan| extents(plan, &staged, plan.tile, staged.map(|axis| axis.taps)).max(1);
@@ -116,13 +120,22 @@ impl<'a> Passes<'a> {
             // All tiles of about as many.
             images = shape.batch.div_ceil(shape.batch.div_ceil(most.max(1)));
         }
-        let units = shape.groups * shape.batch.div_ceil(images) * tiles.iter().product::<usize>();
+        let uses = shape.batch.div_ceil(images) * tiles.iter().product::<usize>();
+        let ahead = !packed && shared.is_some() && panels <= CALL_BYTES && uses > num_threads();
+        let most_blocks = if ahead { CALL_BYTES / panels } else { blocks };
+        let units = shape.groups * uses;
         let splits = splits(blocks, most_blocks, if shared.is_some() { units } else { units * count });
         let blocks_per_split = blocks.div_ceil(splits);
         let splits = blocks.div_ceil(blocks_per_split);
-        let panels = if packed { 0 } else { blocks_per_split * if shared.is_some() { count } else { 1 } };
-        let buffers = Sizes::of(shape, &largest, &staged, &plan, panels, (images, together));
+        let packs_phases = !packed && !ahead && shared.is_some() && count > 1;
+        let panel = match (packed || ahead, packs_phases) {
+            (true, _) => 0,
+            (_, true) => panels / size,
+            _ => plan.block * plan.chunk_len().min(taps * shape.in_channels),
+        };
+        let buffers = Sizes::of(shape, &largest, &staged, &plan, panel, (images, together));
         let tasks_per_pass = units * splits;
+        let packed_ahead = ahead.then_some(panels * blocks_per_split);
         Passes {
             shape,
             outside,
@@ -136,6 +149,8 @@ impl<'a> Passes<'a> {
             blocks_per_split,
             splits,
             tasks_per_pass,
+            packed_ahead,
+            packs_phases,
             buffers,
         }
     }
@@ -155,6 +170,10 @@ impl<'a> Passes<'a> {
         }
         let pass = task / self.tasks_per_pass;
         (pass..pass + 1, task % self.tasks_per_pass)
+    }
+
+    pub fn all(&self) -> Vec<[AxisPass; 3]> {
+        (0..self.count()).map(|pass| self.pass(pass)).collect()
     }
 
     pub fn pass(&self, index: usize) -> [AxisPass; 3] {

@@ -114,6 +114,8 @@ pub(super) struct Request<'a> {
     pub group: usize,
     /// Lanes of the vectors if pixels lie in them: columns must then be adjacent and may be overrun by a vector.
     pub pixel_lanes: Option<usize>,
+    /// Kernels read nothing of the padding.
+    pub inside: bool,
 }
 
 impl Request<'_> {
@@ -224,9 +226,16 @@ impl Request<'_> {
             phase = axes[2].length.div_ceil(self.pass[2].input_step) + lanes;
             row = row_length(&self.pass[2], self.tile.size[2], taps[2], lanes);
         }
+        // Where nobody reads the padding, rows begin inside the input.
+        let mut before = 0;
+        if self.inside && self.pixel_lanes.is_none() && axes[2].is_natural() {
+            before = (-self.origin(2)).clamp(0, row as isize) as usize;
+            row = (row - before).min(self.shape.input[2]);
+            (axes[2].length, axes[2].run) = (row, row.max(1));
+        }
         let [depth, height, _] = axes.map(|axis| axis.length);
         let patch = Patch {
-            pointer: scratch.as_ptr(),
+            pointer: scratch.as_ptr().wrapping_sub(before),
             image: self.chunk.channel_count() * depth * height * row,
             channel: depth * height * row,
             axes,
@@ -234,7 +243,7 @@ impl Request<'_> {
             interleave,
             phase,
         };
-        dispatch(isa, Stage { request: self, input, patch: &patch, scratch });
+        dispatch(isa, Stage { request: self, input, patch: &patch, before, scratch });
         patch
     }
 

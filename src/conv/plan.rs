@@ -2,13 +2,13 @@
 
 use super::patch_axis::{PatchAxis, row_length};
 use super::rows;
-use crate::array::SCRATCH_BYTES;
-use crate::shape::{AxisPass, ConvShape};
+use crate::array::{CALL_BYTES, SCRATCH_BYTES};
+use crate::shape::{AxisPass, ConvShape, PaddingMode};
 
 /// Bytes of the input that a tile reads: every block of output channels reads them again, from the L2 cache.
 pub(super) const PATCH_BYTES: usize = 384 << 10;
-/// Packed weights of the blocks of one task, where they are packed within the call.
-pub(super) const PANEL_BYTES: usize = 4 << 20;
+/// Packed weights of one chunk of a block, or of all passes of a block, where a task packs them for itself.
+pub(super) const PANEL_BYTES: usize = 2 << 20;
 /// Pixels of a tile whose output channels lie in the vectors: enough to hide what bringing in the input costs.
 pub(super) const DIRECT_PIXELS: usize = 240;
 /// Of them, those multiplied before their sums are written: a multiple of most vectors' lanes, few enough for the L1 cache.
@@ -93,7 +93,8 @@ pub(super) fn plan_blocks(shape: &ConvShape, pass: &[AxisPass; 3], lanes: usize,
     let mut plan = Plan { algorithm, lanes, block, tile: split(pass, pixels), piece, chunk_channels: 1, chunk_taps: [1; 3] };
     let taps = pass.map(|axis| axis.taps);
     // A tile is made smaller until all its input channels fit, or there is little left of it.
-    let whole = |plan: &Plan, tile| extents(plan, pass, tile, taps).saturating_mul(shape.in_channels);
+    let room = |plan: &Plan, tile, taps| room(shape, plan, pass, tile, taps);
+    let whole = |plan: &Plan, tile| room(plan, tile, taps).saturating_mul(shape.in_channels);
     let mut left = pixels;
     while left / 2 >= LEAST_PIXELS && whole(&plan, plan.tile) > patch {
         left /= 2;
@@ -105,7 +106,7 @@ pub(super) fn plan_blocks(shape: &ConvShape, pass: &[AxisPass; 3], lanes: usize,
     }
     // And further until one channel of it, with one tap, can be staged.
     for axis in 0..3 {
-        while plan.tile[axis] > 1 && extents(&plan, pass, plan.tile, [1; 3]) > patch {
+        while plan.tile[axis] > 1 && room(&plan, plan.tile, [1; 3]) > patch {
             plan.tile[axis] = plan.tile[axis].div_ceil(2);
         }
     }
@@ -114,7 +115,7 @@ pub(super) fn plan_blocks(shape: &ConvShape, pass: &[AxisPass; 3], lanes: usize,
         while plan.chunk_taps[axis] < taps[axis] {
             let mut more = plan.chunk_taps;
             more[axis] = (more[axis] * 2).min(taps[axis]);
-            if extents(&plan, pass, plan.tile, more) > patch || more.iter().product::<usize>() > most_taps {
+            if room(&plan, plan.tile, more) > patch || more.iter().product::<usize>() > most_taps {
                 break;
             }
             plan.chunk_taps = more;
@@ -123,7 +124,7 @@ pub(super) fn plan_blocks(shape: &ConvShape, pass: &[AxisPass; 3], lanes: usize,
             return plan;
         }
     }
-    let channel = extents(&plan, pass, plan.tile, plan.chunk_taps).max(1);
+    let channel = room(&plan, plan.tile, plan.chunk_taps).max(1);
     let per_channel = plan.chunk_taps.iter().product::<usize>().max(1);
     plan.chunk_channels = shape.in_channels.min(patch / channel).min(most_taps / per_channel).max(1);
     plan
@@ -151,4 +152,15 @@ pub(super) fn extents(plan: &Plan, pass: &[AxisPass; 3], tile: [usize; 3], taps:
     length(0).saturating_mul(length(1)).saturating_mul(width)
 }
 
-const _: () = assert!(PATCH_BYTES + PANEL_BYTES < SCRATCH_BYTES * 3 / 4);
+/// Elements of one channel of the patch that lie inside the input, or half of all if that is more: what far taps read in the
+/// padding is seldom brought in.
+fn room(shape: &ConvShape, plan: &Plan, pass: &[AxisPass; 3], tile: [usize; 3], taps: [usize; 3]) -> usize {
+    let all = extents(plan, pass, tile, taps);
+    if plan.algorithm != Algorithm::Direct || shape.mode != PaddingMode::Zeros {
+        return all;
+    }
+    let inside = |axis: usize| PatchAxis::new(&pass[axis], tile[axis], taps[axis]).length.min(shape.input[axis]);
+    inside(0).saturating_mul(inside(1)).saturating_mul(inside(2)).max(all.div_ceil(2))
+}
+
+const _: () = assert!(2 * PATCH_BYTES + PANEL_BYTES < (SCRATCH_BYTES - CALL_BYTES) * 3 / 4);

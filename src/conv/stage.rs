@@ -11,6 +11,8 @@ pub(super) struct Stage<'a, E: Element> {
     pub request: &'a Request<'a>,
     pub input: &'a View<'a, E>,
     pub patch: &'a Patch<E::Accumulator>,
+    /// Columns of the box that lie before the first that is kept.
+    pub before: usize,
     pub scratch: &'a mut [E::Accumulator],
 }
 
@@ -23,40 +25,45 @@ impl<E: Element> Operation<E::Accumulator> for Stage<'_, E> {
         let shape = request.shape;
         let [depth, mut height, _] = patch.axes.map(|axis| axis.length);
         let mut row = patch.strides[1];
-        let origins: [isize; 3] = std::array::from_fn(|axis| request.origin(axis));
+        let mut origins: [isize; 3] = std::array::from_fn(|axis| request.origin(axis));
+        origins[2] += self.before as isize;
         let joined = self.rows_are_neighbours(origins);
         if joined {
             (height, row) = (1, height * row);
+        }
+        // Where each row goes, and where it lies in the input.
+        let mut rows = Vec::with_capacity(depth * height);
+        for z in 0..depth {
+            let z_source = patch.axes[0].source(z);
+            let in_depth = shape.mode.source(origins[0] + z_source as isize, shape.input[0]);
+            for y in 0..height {
+                let y_source = patch.axes[1].source(y);
+                let in_height = shape.mode.source(origins[1] + y_source as isize, shape.input[1]);
+                let source = in_depth.zip(in_height);
+                let read = request.read_by_a_pixel(0, z_source) && request.read_by_a_pixel(1, y_source);
+                if read && (source.is_some() || !request.inside) {
+                    rows.push(((z * height + y) * row, source));
+                }
+            }
         }
         let ((image, images), channels) = (request.images, request.chunk.channel_count());
         // A channel at a time: its rows lie side by side in the input.
         for index in 0..images * channels {
             let (image, channel) = (image + index / channels, request.first_channel() + index % channels);
-            for z in 0..depth {
-                let z_source = patch.axes[0].source(z);
-                let in_depth = shape.mode.source(origins[0] + z_source as isize, shape.input[0]);
-                for y in 0..height {
-                    let y_source = patch.axes[1].source(y);
-                    if !request.read_by_a_pixel(0, z_source) || !request.read_by_a_pixel(1, y_source) {
-                        continue;
-                    }
-                    let in_height = shape.mode.source(origins[1] + y_source as isize, shape.input[1]);
-                    let source = in_depth.zip(in_height);
-                    let start = (index * depth + z) * height * row + y * row;
-                    let target = &mut self.scratch[start..start + row];
-                    match source {
-                        None => target.fill(E::Accumulator::default()),
-                        Some((z, y)) => {
-                            let at = input.offset([image, channel, z, y, 0]);
-                            // SAFETY: the index is inside the input.
-                            let line = unsafe { input.pointer().offset(at) };
-                            let size = if joined { row } else { shape.input[2] };
-                            let line = Line { line, stride: input.strides()[4], size, mode: shape.mode };
-                            if joined {
-                                line.neighbours(simd, 0, target);
-                            } else {
-                                line.stage(simd, origins[2], patch, target);
-                            }
+            for &(start, source) in &rows {
+                let target = &mut self.scratch[index * depth * height * row + start..][..row];
+                match source {
+                    None => target.fill(E::Accumulator::default()),
+                    Some((z, y)) => {
+                        let at = input.offset([image, channel, z, y, 0]);
+                        // SAFETY: the index is inside the input.
+                        let line = unsafe { input.pointer().offset(at) };
+                        let size = if joined { row } else { shape.input[2] };
+                        let line = Line { line, stride: input.strides()[4], size, mode: shape.mode };
+                        if joined {
+                            line.neighbours(simd, 0, target);
+                        } else {
+                            line.stage(simd, origins[2], patch, target);
                         }
                     }
                 }

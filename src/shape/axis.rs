@@ -112,7 +112,7 @@ impl AxisPass {
     }
 
     /// Taps that read inside an input of `size` for some output of a range.
-    fn taps_inside(&self, outputs: Range<usize>, size: usize) -> Range<usize> {
+    pub fn taps_inside(&self, outputs: Range<usize>, size: usize) -> Range<usize> {
         let step = self.tap_step as isize;
         let position = |output: usize| self.input_start + (output * self.input_step) as isize;
         let first = ceil_div((-position(outputs.end - 1)).max(0), step).min(self.taps as isize);
@@ -133,6 +133,38 @@ impl AxisPass {
             taps: taps.len(),
             ..*self
         }
+    }
+
+    /// The outputs all of whose taps read inside an input of `size`.
+    fn whole(&self, size: usize) -> Range<usize> {
+        let first = ceil_div((-self.input_start).max(0), self.input_step as isize) as usize;
+        let room = size as i128 - self.input_start as i128 - self.extent(1, self.taps) as i128;
+        let end = if room < 0 { 0 } else { (room as usize / self.input_step + 1).min(self.outputs) };
+        first..end.max(first)
+    }
+
+    /// Whether all taps of a non-empty range of outputs read inside an input of `size`.
+    pub fn is_inside(&self, outputs: Range<usize>, size: usize) -> bool {
+        let whole = self.whole(size);
+        whole.start <= outputs.start && outputs.end <= whole.end
+    }
+
+    /// Cuts a range of outputs into runs of at least `least`, each with the taps that read inside an input of `size` for some of
+    /// its outputs; those of a run differ only where it would be shorter otherwise.
+    pub fn runs_inside(&self, outputs: Range<usize>, size: usize, least: usize) -> Vec<(Range<usize>, Range<usize>)> {
+        let whole = self.whole(size);
+        let taps =
+            |output: usize| if whole.contains(&output) { 0..self.taps } else { self.taps_inside(output..output + 1, size) };
+        let mut starts = vec![outputs.start];
+        for output in outputs.start + 1..outputs.end {
+            let long = output - starts[starts.len() - 1] >= least && outputs.end - output >= least;
+            if long && taps(output) != taps(output - 1) {
+                starts.push(output);
+            }
+        }
+        let ends = starts[1..].iter().chain([&outputs.end]);
+        let run = |(&start, &end): (&usize, &usize)| (start..end, self.taps_inside(start..end, size));
+        starts.iter().zip(ends).map(run).collect()
     }
 
     /// Cuts a range of outputs into runs that have the same taps inside an input of `size`, and drops the taps outside.

@@ -23,6 +23,18 @@ pub use portable::Portable;
 use crate::array::{Accumulator, Element};
 use convert::{load_each, store_each};
 
+/// Asks for the cache line at `from`, which need not exist.
+#[inline(always)]
+pub fn prefetch<T>(from: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 has the instruction, and it never faults.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(from.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = from;
+}
+
 /// No vector has more lanes.
 pub const MOST_LANES: usize = 32;
 

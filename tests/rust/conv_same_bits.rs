@@ -16,6 +16,11 @@ fn cases() -> Vec<Case> {
     vec![
         Case::plain([4, 6, 1, 9, 37], [40, 6, 1, 3, 3], padded.clone()),
         Case::plain([4, 6, 1, 9, 37], [3, 6, 1, 3, 3], padded.clone()),
+        Case::plain(
+            [4, 6, 1, 14, 33],
+            [40, 6, 1, 3, 3],
+            Conv { dilation: [1, 6, 12], before: [0, 6, 12], after: [0, 6, 12], ..PLAIN },
+        ),
         Case::plain([4, 6, 1, 9, 37], [6, 1, 1, 3, 3], Conv { groups: 6, ..padded.clone() }),
         Case::plain([4, 6, 1, 9, 37], [6, 1, 1, 3, 3], Conv { groups: 6, stride: [1, 2, 2], ..padded.clone() }),
         Case::plain([4, 3, 2, 20, 9], [6, 1, 2, 7, 5], Conv { groups: 3, dilation: [1, 2, 3], before: [0, 2, 9], ..PLAIN }),
@@ -26,6 +31,11 @@ fn cases() -> Vec<Case> {
         // Images that share a tile, and passes whose outputs are written together.
         Case::plain([4, 7, 1, 1, 1], [40, 7, 1, 1, 1], PLAIN),
         Case::plain([4, 6, 1, 3, 2], [18, 6, 1, 3, 3], padded),
+        Case::plain(
+            [4, 6, 1, 3, 18],
+            [40, 6, 1, 3, 3],
+            Conv { dilation: [1, 1, 6], before: [0, 1, 6], after: [0, 1, 6], ..PLAIN },
+        ),
         Case::transposed([4, 6, 1, 1, 1], [6, 20, 1, 4, 3], Transposed { padding: [0, 1, 0], ..TRANSPOSED }),
         Case::transposed([4, 4, 1, 5, 9], [4, 20, 1, 3, 4], Transposed { stride: [1, 2, 3], padding: [0, 1, 1], ..TRANSPOSED }),
     ]

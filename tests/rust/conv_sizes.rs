@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use convrs::array::Element;
 use convrs::conv::Algorithm;
-use convrs::reference::{Conv, Transposed};
+use convrs::reference::{Array, Conv, Transposed};
 use convrs::simd::Lanes;
 
-use crate::common::conv::{algorithms, check};
-use crate::common::{Case, PLAIN, TRANSPOSED, Tested, instruction_sets, lanes_and_pixels};
+use crate::common::conv::{algorithms, check, computed, planned};
+use crate::common::{Case, Draw, PLAIN, TRANSPOSED, Tested, instruction_sets, lanes_and_pixels};
 use crate::every_dtype;
 
 /// Bytes of the staged input that the plan keeps a tile below; kernels and dilations beyond it are cut into chunks.
@@ -175,6 +175,56 @@ fn transposed_chunks<E: Tested<Accumulator: Lanes>>() {
     // Outputs that every tap reaches; most taps see nothing but the zeros outside the input.
     let many_taps = Transposed { padding: [0, 0, padding], ..TRANSPOSED };
     check::<E>(&Case::transposed([1, 1, 1, 1, 5], [1, 2, 1, 1, long], many_taps));
+}
+
+/// Kernels that reach so far into the padding that whole regions of the output read but a part of their taps.
+fn reaching_into_the_padding() -> Vec<Case> {
+    let around = |padding: [i64; 3], dilation: [i64; 3]| Conv { before: padding, after: padding, dilation, ..PLAIN };
+    vec![
+        Case::plain([1, 3, 1, 33, 33], [33, 3, 1, 3, 3], around([0, 12, 12], [1, 12, 12])),
+        Case::plain([2, 3, 1, 13, 20], [40, 3, 1, 3, 3], around([0, 18, 18], [1, 18, 18])),
+        Case::plain([1, 2, 1, 9, 26], [17, 2, 1, 3, 5], around([0, 6, 12], [1, 6, 6])),
+        Case::plain([1, 2, 7, 7, 9], [20, 2, 3, 3, 3], around([1, 1, 1], [1, 1, 1])),
+        Case::plain([1, 2, 9, 8, 21], [20, 2, 3, 2, 3], around([4, 3, 7], [4, 3, 7])),
+        Case::plain([1, 100, 1, 7, 7], [33, 100, 1, 3, 3], around([0, 1, 1], [1, 1, 1])),
+        Case::plain([1, 2, 1, 30, 31], [18, 2, 1, 3, 3], Conv { stride: [1, 2, 3], ..around([0, 8, 20], [1, 8, 10]) }),
+        Case::plain([3, 4, 1, 1, 50], [40, 2, 1, 1, 3], Conv { groups: 2, before: [0, 0, 40], ..around([0, 0, 3], [1, 1, 20]) }),
+        Case::plain([1, 1, 1, 40, 40], [20, 1, 1, 30, 33], around([0, 29, 32], [1, 1, 1])),
+        Case::transposed([1, 3, 1, 8, 17], [3, 33, 1, 4, 8], Transposed { stride: [1, 2, 2], padding: [0, 1, 0], ..TRANSPOSED }),
+        // Images that share a tile.
+        Case::plain([5, 3, 1, 6, 7], [20, 3, 1, 3, 1], around([0, 1, 0], [1, 1, 1])),
+        Case::plain([2, 3, 1, 6, 19], [20, 3, 1, 3, 3], around([0, 1, 6], [1, 1, 6])),
+        Case::transposed([5, 3, 1, 2, 2], [3, 20, 1, 4, 4], Transposed { stride: [1, 2, 2], padding: [0, 1, 1], ..TRANSPOSED }),
+    ]
+}
+
+every_dtype!(taps_in_the_padding);
+fn taps_in_the_padding<E: Tested<Accumulator: Lanes>>() {
+    for case in reaching_into_the_padding() {
+        check::<E>(&case);
+    }
+}
+
+/// Zero times infinity is NaN in the padding of a convolution; a transposed one has no padding.
+#[test]
+fn infinite_weights_meet_the_padding() {
+    let kind = |value: f64| (value.is_nan(), value.is_infinite() && value > 0.0, value.is_infinite() && value < 0.0);
+    for case in reaching_into_the_padding() {
+        let shape = case.shape().unwrap();
+        let mut arrays = case.draw::<f32>(9, Draw::Exact);
+        arrays.bias = None;
+        arrays.weight.data[0] = f32::INFINITY;
+        *arrays.weight.data.last_mut().unwrap() = f32::NAN;
+        let wide = |array: &Array<f32>| array.map(f64::from);
+        let expected = case.reference(&wide(&arrays.input), &wide(&arrays.weight), None).unwrap();
+        for isa in instruction_sets() {
+            for output in [computed(isa, &shape, &arrays.operands()), planned(isa, &case, &shape, &arrays)] {
+                for (index, (&actual, &expected)) in output.data.iter().zip(&expected.data).enumerate() {
+                    assert_eq!(kind(actual.into()), kind(expected), "{case:?} on {isa:?}, element {index}");
+                }
+            }
+        }
+    }
 }
 
 /// The sizes above are worth something only as long as they reach every kernel.

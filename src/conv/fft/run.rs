@@ -136,7 +136,8 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
             size: std::array::from_fn(|axis| (tile.size[axis] - 1) * steps[axis] + 1),
         };
         let chunk = Chunk { channels: (channel, channel + 1), taps: self.axes.map(|axis| (0, axis.taps)) };
-        let request = Request { shape, pass: &self.axes, tile, chunk, images: (image, 1), group, pixel_lanes: None };
+        let request =
+            Request { shape, pass: &self.axes, tile, chunk, images: (image, 1), group, pixel_lanes: None, inside: false };
         let patch = request.staged(isa, input, buffers.patch);
         let [_, rows, columns] = patch.axes.map(|axis| axis.length);
         let (whole, rest) = buffers.block.split_at_mut(rows * plan.block[1]);

@@ -31,6 +31,7 @@ impl<T> Operation<T> for Products<'_, T> {
                 patch: self.transformed[position * self.position_stride..].as_ptr(),
                 pixels: self.tiles,
                 taps: self.taps,
+                runs: None,
                 panel: &self.panel[position * length..(position + 1) * length],
                 sums: &mut self.sums[position * self.sums_stride..],
                 step: self.vectors * S::LANES,

@@ -149,7 +149,8 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
     pub fn request(&self, task: &Task, tile: Tile, channels: (usize, usize)) -> Request<'_> {
         let Problem { shape, .. } = *self.problem;
         let chunk = Chunk { channels, taps: shape.kernel.map(|taps| (0, taps)) };
-        Request { shape, pass: &self.axes, tile, chunk, images: (task.image, 1), group: task.group, pixel_lanes: None }
+        let (images, group) = ((task.image, 1), task.group);
+        Request { shape, pass: &self.axes, tile, chunk, images, group, pixel_lanes: None, inside: false }
     }
 
     /// Transforms the input of a task. Whole rows, although they leave the L1 cache: short ones cost more in the input.
