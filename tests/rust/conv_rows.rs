@@ -99,9 +99,10 @@ fn several_outputs_and_depths<E: Tested<Accumulator: Lanes>>() {
     }
     // Four channels at a time, in strides whose columns are sorted, and without a native layout.
     for (stride, filled) in [1, 2, 5].into_iter().zip(MODES) {
-        let conv = Conv { stride: [1, stride, stride], ..same([1, 3, 10], filled) };
-        by_rows::<E>(&Case::plain([2, 1, 1, 9, 130], [9, 1, 1, 3, 10], conv.clone()));
-        by_rows::<E>(&Case::plain([1, 1, 1, 1, 1100], [6, 1, 1, 1, 10], conv));
+        for (size, taps, channels) in [([1, 9, 130], [1, 3, 10], 9), ([1, 1, 1100], [1, 1, 10], 6)] {
+            let conv = Conv { stride: [1, stride, stride], ..same(taps, filled) };
+            by_rows::<E>(&Case::plain([2, 1, size[0], size[1], size[2]], [channels, 1, taps[0], taps[1], taps[2]], conv));
+        }
     }
 }
 
