@@ -2,6 +2,7 @@
 //! windows; beside them the maximum with its index, its inverse [`unpool`], and the sliding blocks of [`unfold`].
 
 mod avg;
+mod dialect;
 mod lp;
 mod max;
 mod max_index;
@@ -14,9 +15,10 @@ mod unfold;
 mod unpool;
 
 pub use avg::Average;
+pub use dialect::{Extremum, fill_empty, rebase, run_extremum, run_extremum_with_indices};
 pub use lp::{Extreme, Power, PowerSum};
 pub use max::Max;
 pub use max_index::run_with_indices;
 pub use reduction::{Converted, Reduction, run, run_converted};
 pub use unfold::{fold, unfold};
-pub use unpool::unpool;
+pub use unpool::{Places, unpool};

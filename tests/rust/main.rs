@@ -11,6 +11,7 @@ mod conversions;
 mod instruction_sets;
 mod pool_order;
 mod pool_properties;
+mod pool_rules;
 mod pool_same_bits;
 mod pool_sizes;
 mod pool_table;
