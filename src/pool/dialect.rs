@@ -36,11 +36,15 @@ impl Extremum {
 
     /// The element whose maximum is sought instead.
     fn seen<E: Ordered>(self, element: E) -> E {
-        let element = if self.smallest { element.reversed() } else { element };
+        self.at_least(self.back(element))
+    }
+
+    /// The element, or where the search begins if that is not worse.
+    fn at_least<E: Ordered>(self, element: E) -> E {
         if self.ignores_nan && (is_nan(element) || !E::replaces(element.key(), E::LEAST.key())) { E::LEAST } else { element }
     }
 
-    /// The element that was seen as this one.
+    /// The element in the opposite order for the smallest, and back again.
     fn back<E: Ordered>(self, element: E) -> E {
         if self.smallest { element.reversed() } else { element }
     }
@@ -63,10 +67,8 @@ pub fn run_extremum<E: Ordered>(
         run.iter_mut().enumerate().for_each(|(index, value)| *value = extremum.seen(elements.at(index * step)));
     };
     run_converted(isa, shape, Max, &fill, output)?;
-    if extremum.smallest {
-        change(output, |_, value| extremum.back(value))?;
-    }
-    Ok(())
+    // A window without elements is where the search begins.
+    change(output, |_, value| extremum.back(extremum.at_least(value)))
 }
 
 /// The same, and for every output where in its plane the element stands: the first of equals, the last NaN.

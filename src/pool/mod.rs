@@ -1,5 +1,6 @@
 //! Pools: [`max`], [`avg`] and [`lp`] say how a window becomes one value, `order` in which order, `rows` and `planes` walk the
-//! windows; beside them the maximum with its index, its inverse [`unpool`], and the sliding blocks of [`unfold`].
+//! windows; beside them the maximum with its index, its inverse [`unpool`], minima and what rules other than torch's ask of outputs
+//! in `dialect`, and the sliding blocks of [`unfold`].
 
 mod avg;
 mod dialect;

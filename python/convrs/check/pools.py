@@ -196,7 +196,7 @@ def _by_rule(
     result = extremum(form, input, axes)
     assert result.indices is not None
     values, indices = result.values, result.indices
-    if rule == "onnxruntime-legacy" and real:
+    if real and (rule == "onnxruntime-legacy" or rule.startswith("tensorflow")):
         values = np.where(counts(axes) == 0, least, values)
     batch, channels = (
         np.arange(size).reshape(-1, *[1] * rank)
