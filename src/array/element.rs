@@ -111,6 +111,10 @@ pub trait Ordered: Element {
     type Key: Plain;
     /// Where a maximum starts: -inf, or the least integer.
     const LOWEST: Self::Key;
+    /// The least finite element.
+    const LEAST: Self;
+    /// The element in the opposite order.
+    fn reversed(self) -> Self;
     /// The key of an element.
     fn key(self) -> Self::Key;
     /// The element of a key; a NaN may change its payload.

@@ -4,13 +4,13 @@
 use super::reduction::Reduction;
 use crate::array::{Element, Sum};
 
-/// The power mean with exponent `norm`; `taps` elements make a full window.
+/// The power mean with exponent `norm`.
 #[derive(Clone, Copy)]
 pub struct Power {
     /// The exponent.
     pub norm: f64,
-    /// Elements of a full window.
-    pub taps: i64,
+    /// Elements of a full window, for torch's mean; without them the sum of |x|^p is taken as it is, as ONNX has it.
+    pub taps: Option<i64>,
 }
 
 /// Sums that have powers.
@@ -69,7 +69,8 @@ impl<E: Element<Sum: PowerSum>> Reduction<E> for Power {
     }
     #[inline(always)]
     fn lift(self, element: E) -> E::Sum {
-        element.to_sum().power(self.norm)
+        let value = element.to_sum();
+        (if self.taps.is_some() { value } else { value.magnitude(1.0) }).power(self.norm)
     }
     #[inline(always)]
     fn combine(self, sum: E::Sum, value: E::Sum) -> E::Sum {
@@ -77,7 +78,8 @@ impl<E: Element<Sum: PowerSum>> Reduction<E> for Power {
     }
     #[inline(always)]
     fn finish(self, sum: E::Sum, divisor: i64) -> E {
-        E::from_sum(sum.divide(divisor).scale(self.taps).power(1.0 / self.norm))
+        let sum = self.taps.map_or(sum, |taps| sum.divide(divisor).scale(taps));
+        E::from_sum(sum.power(1.0 / self.norm))
     }
 }
 

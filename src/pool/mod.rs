@@ -1,7 +1,9 @@
 //! Pools: [`max`], [`avg`] and [`lp`] say how a window becomes one value, `order` in which order, `rows` and `planes` walk the
-//! windows; beside them the maximum with its index, its inverse [`unpool`], and the sliding blocks of [`unfold`].
+//! windows; beside them the maximum with its index, its inverse [`unpool`], minima and what rules other than torch's ask of outputs
+//! in `dialect`, and the sliding blocks of [`unfold`].
 
 mod avg;
+mod dialect;
 mod lp;
 mod max;
 mod max_index;
@@ -14,9 +16,10 @@ mod unfold;
 mod unpool;
 
 pub use avg::Average;
+pub use dialect::{Extremum, fill_empty, rebase, run_extremum, run_extremum_with_indices};
 pub use lp::{Extreme, Power, PowerSum};
 pub use max::Max;
 pub use max_index::run_with_indices;
 pub use reduction::{Converted, Reduction, run, run_converted};
 pub use unfold::{fold, unfold};
-pub use unpool::unpool;
+pub use unpool::{Places, unpool};

@@ -16,13 +16,12 @@ from .maxima import larger
 from .model import Axis, Explanation, Tap
 from .picture import drawn
 from .text import listed, shown
-from .windows import RUN, across, columns, in_runs, joined
+from .windows import RUN, across, columns, in_runs, joined, sliding
 
 
 def avg_pool(call: Call) -> Explanation:
     """Explains avg_pool1d, avg_pool2d and avg_pool3d."""
-    (padding,) = call.each("padding")
-    axes = _sliding(call, padding)
+    axes = sliding(call)
     inside = [sum(step.place is not None for step in axis.window) for axis in axes]
     override = call.parameters.get("divisor_override")
     if override is not None:
@@ -44,7 +43,7 @@ def adaptive_avg_pool(call: Call) -> Explanation:
 def lp_pool(call: Call) -> Explanation:
     """Explains lp_pool1d, lp_pool2d and lp_pool3d."""
     (kernel,) = call.each("kernel_size")
-    norm, axes = float(call.parameters["norm_type"]), _sliding(call, [0] * call.spatial)
+    norm, axes = float(call.parameters["norm_type"]), sliding(call)
     if math.isinf(norm):
         return _extreme(call, axes, -1 if norm < 0 else 1)
     # Integers are powered as float32.
@@ -73,13 +72,6 @@ def lp_pool(call: Call) -> Explanation:
         steps=steps,
         notes=["the power is of x, not of |x|, as in torch: a negative sum gives NaN"] if total < 0 else [],
     )
-
-
-def _sliding(call: Call, padding: Sequence[int]) -> list[Axis]:
-    (kernel,) = call.each("kernel_size")
-    dilations, ceil_modes = [1] * call.spatial, [call.parameters["ceil_mode"]] * call.spatial
-    sizes = (call.sizes, kernel, call.stride(), padding, dilations, ceil_modes)
-    return [geometry.pooling(*axis) for axis in zip(call.names, call.place, *sizes, strict=True)]
 
 
 def _product(factors: Sequence[int], meaning: str) -> tuple[int, str]:

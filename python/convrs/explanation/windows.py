@@ -6,12 +6,25 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from ..check.windows import paddings
+from . import geometry
 from .arithmetic import element
 from .call import Call
 from .model import Axis, Step, Tap
 
 RUN, BLOCK, PARTIALS = 64, 2048, 16
 """How the kernels cut a window (src/pool/order.rs)."""
+
+
+def sliding(call: Call) -> list[Axis]:
+    """The axes of a pool whose windows slide."""
+    kernel, dilation = call.each("kernel_size", "dilation")
+    padding, ceil_modes = (
+        paddings(call.parameters["padding"], call.spatial),
+        [call.parameters["ceil_mode"]] * call.spatial,
+    )
+    sizes = (call.sizes, kernel, call.stride(), padding, dilation, ceil_modes)
+    return [geometry.pooling(*axis) for axis in zip(call.names, call.place, *sizes, strict=True)]
 
 
 def taps(call: Call, axes: Sequence[Axis]) -> list[Tap]:
