@@ -2,13 +2,19 @@
 //! windows; beside them the maximum with its index, its inverse [`unpool`], and the sliding blocks of [`unfold`].
 
 mod avg;
+mod chunks;
+mod input;
+mod join;
 mod lp;
 mod max;
 mod max_index;
 mod order;
+mod pick;
 mod planes;
 mod reduction;
 mod rows;
+mod slide;
+mod terms;
 mod tiling;
 mod unfold;
 mod unpool;
