@@ -1,5 +1,5 @@
-//! Pools: [`max`], [`avg`] and [`lp`] say how a window becomes one value, `order` in which order, `rows` and `planes` walk the
-//! windows; beside them the maximum with its index, its inverse [`unpool`], and the sliding blocks of [`unfold`].
+//! Pools: [`max`], [`avg`] and [`lp`] say how a window becomes one value; `slide` walks the windows of nearly every pool, `planes`
+//! and `rows` the others; beside them the maximum with its index, its inverse [`unpool`], and the sliding blocks of [`unfold`].
 
 mod avg;
 mod chunks;

@@ -1,33 +1,23 @@
-//! Every second, third, … value of a row becomes an output.
+//! Every second, third, … value of a row.
 
 use super::chunks::{Chunks, write_row};
-use super::join::{Grid, Joining};
 
 /// Values that a row may have to have after the last that is picked.
 pub(super) const BEYOND: usize = 4;
 
-/// Writes for every place of a grid the value at `stride` times its column.
+/// Writes the values at `stride` times every index below `count`.
 ///
 /// # Safety
-/// `from` has `stride` values for each column of the grid, and `to` room for the grid. They do not overlap.
+/// `from` has `stride * count` values, and `to` room for `count`. They do not overlap.
 #[inline(always)]
-pub(super) unsafe fn pick<J: Joining<From = <J as Joining>::Value>>(
-    joining: J,
-    from: *const J::From,
-    stride: usize,
-    grid: Grid,
-    to: *mut J::To,
-) {
-    for row in 0..grid.rows as isize {
-        // SAFETY: by the contract of this function.
-        unsafe {
-            let (from, to) = (from.offset(row * grid.from), to.offset(row * grid.to));
-            match stride {
-                2 => write_row(Picked::<J, 2> { joining, from, stride }, grid.columns, to),
-                3 => write_row(Picked::<J, 3> { joining, from, stride }, grid.columns, to),
-                4 => write_row(Picked::<J, 4> { joining, from, stride }, grid.columns, to),
-                _ => write_row(Picked::<J, 0> { joining, from, stride }, grid.columns, to),
-            }
+pub(super) unsafe fn pick<V: Copy>(from: *const V, stride: usize, count: usize, to: *mut V) {
+    // SAFETY: by the contract of this function.
+    unsafe {
+        match stride {
+            2 => write_row(Every::<V, 2> { from, stride }, count, to),
+            3 => write_row(Every::<V, 3> { from, stride }, count, to),
+            4 => write_row(Every::<V, 4> { from, stride }, count, to),
+            _ => write_row(Every::<V, 0> { from, stride }, count, to),
         }
     }
 }
@@ -48,27 +38,19 @@ macro_rules! truncated {
 
 /// `STRIDE` is 0 if the compiler does not know it.
 #[derive(Clone, Copy)]
-struct Picked<J: Joining, const STRIDE: usize> {
-    joining: J,
-    from: *const J::From,
+struct Every<V, const STRIDE: usize> {
+    from: *const V,
     stride: usize,
 }
 
-impl<J: Joining<From = <J as Joining>::Value>, const STRIDE: usize> Chunks for Picked<J, STRIDE> {
-    type Value = J::Value;
-    type Output = J::To;
+impl<V: Copy, const STRIDE: usize> Chunks for Every<V, STRIDE> {
+    type Value = V;
+    type Output = V;
 
     #[inline(always)]
-    unsafe fn chunk<const N: usize>(self, at: usize) -> [J::To; N] {
+    unsafe fn chunk<const N: usize>(self, at: usize) -> [V; N] {
         // SAFETY: by the contract of `pick`.
-        unsafe {
-            let values = every::<J::From, N, STRIDE>(self.from.add(at * self.stride), self.stride);
-            let mut outputs = [self.joining.finish(values[0]); N];
-            for lane in 0..N {
-                outputs[lane] = self.joining.finish(values[lane]);
-            }
-            outputs
-        }
+        unsafe { every::<V, N, STRIDE>(self.from.add(at * self.stride), self.stride) }
     }
 }
 

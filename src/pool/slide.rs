@@ -144,17 +144,18 @@ impl<'a> Slide<'a> {
         let even = if reduction.divides() { self.even(reduction.counts_padding()) } else { 0..self.axes[2].outputs };
         for_each_chunk(tiling.tasks, tiling.work, |tasks, progress| {
             let rows = self.block[0];
-            let mut values = [rows, rows * self.width.levels, rows, gathered].map(|rows| rows * self.pitch);
+            let mut values = [rows, rows * self.width.levels, rows, 1, gathered].map(|rows| rows * self.pitch);
             values[2] += BEYOND;
             let elements = [ROWS, 1].map(|rows| rows * self.pitch);
             let bytes = |count: usize, size: usize| (count * size).next_multiple_of(64);
             let bytes = values.map(|count| bytes(count, size_of::<R::Value>())).iter().sum::<usize>()
                 + elements.map(|count| bytes(count, size_of::<E>())).iter().sum::<usize>();
             with_scratch(bytes, |scratch| {
-                let [joined, levels, spread, gathered] = values.map(|count| scratch.cut(count));
+                let [joined, levels, spread, picked, gathered] = values.map(|count| scratch.cut(count));
                 let [copies, finished] = elements.map(|count| scratch.cut(count));
                 let (input, even) = (Rows::new(input, copies), even.clone());
-                let block = Blocks { slide: self, reduction, even, input, output, joined, levels, spread, gathered, finished };
+                let block =
+                    Blocks { slide: self, reduction, even, input, output, joined, levels, spread, picked, gathered, finished };
                 vectorised(isa, Tasks { slide: self, tiling: &tiling, tasks, progress, block });
             });
         })
@@ -225,6 +226,8 @@ struct Blocks<'a, E: Element, R: Reduction<E>> {
     joined: &'a mut [R::Value],
     levels: &'a mut [R::Value],
     spread: &'a mut [R::Value],
+    /// Those of a row that are outputs.
+    picked: &'a mut [R::Value],
     /// The rows of the input that a block of tall windows covers, and rows that quarters of them make.
     gathered: &'a mut [R::Value],
     /// A row of outputs that do not lie side by side.
@@ -246,7 +249,7 @@ impl<E: Element, R: Reduction<E>> Blocks<'_, E, R> {
             // Windows of one row are never in the padding.
             let window = slide.windows[1].window(block.height.start);
             let columns = self.input.row(depth.first, window.first, covered, 0).cast();
-            return self.write(block, &depth, columns);
+            return self.write(block, &depth, columns, covered);
         } else {
             let (interior, mut y) = (&slide.interior, block.height.start);
             pad(self.reduction, &mut self.joined[..block.height.len() * slide.pitch], slide.pitch, &inside);
@@ -258,7 +261,7 @@ impl<E: Element, R: Reduction<E>> Blocks<'_, E, R> {
                 y += outputs;
             }
         }
-        self.write(block, &depth, self.joined.as_ptr());
+        self.write(block, &depth, self.joined.as_ptr(), 0);
     }
 
     /// The joined rows of tall windows.
@@ -299,9 +302,9 @@ impl<E: Element, R: Reduction<E>> Blocks<'_, E, R> {
         unsafe { join(combine, &list[..terms.all().len()], grid, 0, self.joined.as_mut_ptr()) };
     }
 
-    /// The outputs from the columns that they cover, in rows of `pitch` values.
+    /// The outputs from the columns that they cover, in rows of `pitch` values, of which `new` come from memory.
     #[inline(always)]
-    fn write(&mut self, block: &Block, depth: &Window, columns: *const R::Value) {
+    fn write(&mut self, block: &Block, depth: &Window, columns: *const R::Value, new: usize) {
         let (slide, reduction) = (self.slide, self.reduction);
         let (terms, axis, pitch) = (&slide.width, slide.axes[2], slide.pitch);
         let before = (block.height.len() - 1) * pitch;
@@ -315,7 +318,7 @@ impl<E: Element, R: Reduction<E>> Blocks<'_, E, R> {
             // SAFETY: the last quarter ends `shorter` columns further on, with the columns of the last row.
             unsafe {
                 let quarters = distances.map(|distance| rows[level].add(distance));
-                join(combine, &quarters, Grid::row(before + left), 0, to.as_mut_ptr());
+                join(combine, &quarters, Grid::row(before + left), if level == 0 { new } else { 0 }, to.as_mut_ptr());
             }
             rows[level + 1] = to.as_ptr();
         }
@@ -328,7 +331,7 @@ impl<E: Element, R: Reduction<E>> Blocks<'_, E, R> {
         if axis.stride > 1 {
             let count = before + (block.width.len() - 1) * axis.stride + 1;
             // SAFETY: the terms of every window lie within the columns that it covers.
-            unsafe { join(combine, list, Grid::row(count), 0, self.spread[..count].as_mut_ptr()) };
+            unsafe { join(combine, list, Grid::row(count), new, self.spread[..count].as_mut_ptr()) };
         }
         let counts = |y: usize| size(reduction, depth) * size(reduction, &slide.windows[1].window(y));
         let mut y = block.height.start;
@@ -338,14 +341,14 @@ impl<E: Element, R: Reduction<E>> Blocks<'_, E, R> {
             while end < block.height.end && counts(end) == counted {
                 end += 1;
             }
-            self.finish(block, y..end, counted, list);
+            self.finish(block, y..end, counted, list, new);
             y = end;
         }
     }
 
     /// Rows of outputs whose windows count as many elements along depth and height; `list` has the terms of the block's first.
     #[inline(always)]
-    fn finish(&mut self, block: &Block, height: Range<usize>, counted: usize, list: &[*const R::Value]) {
+    fn finish(&mut self, block: &Block, height: Range<usize>, counted: usize, list: &[*const R::Value], new: usize) {
         let (slide, reduction, width) = (self.slide, self.reduction, &block.width);
         let (stride, pitch) = (slide.axes[2].stride, slide.pitch);
         let divisor = |output: usize| (counted * size(reduction, &slide.windows[2].window(output))).max(1) as i64;
@@ -368,11 +371,16 @@ impl<E: Element, R: Reduction<E>> Blocks<'_, E, R> {
                     self.finished.as_mut_ptr()
                 };
                 if stride > 1 {
-                    pick(whole, self.spread[row..].as_ptr(), stride, grid, to);
+                    for row in 0..together {
+                        let from = self.spread[(y + row - block.height.start) * pitch..].as_ptr();
+                        pick(from, stride, width.len(), self.picked.as_mut_ptr());
+                        let to = to.offset(row as isize * strides[3]);
+                        join(whole, &[self.picked.as_ptr()], Grid::row(width.len()), 0, to);
+                    }
                 } else {
                     let mut rows = [list[0]; MOST_TERMS];
                     rows.iter_mut().zip(list).for_each(|(to, &from)| *to = from.add(row));
-                    join(whole, &rows[..list.len()], grid, 0, to);
+                    join(whole, &rows[..list.len()], grid, new, to);
                 }
                 for row in 0..together {
                     for output in (width.start..start).chain(end..width.end) {
