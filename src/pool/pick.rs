@@ -1,6 +1,8 @@
-//! Every second, third, … value of a row.
+//! Every second, third, … value of a row, or what so many neighbours come to.
 
 use super::chunks::{Chunks, write_row};
+use super::reduction::Reduction;
+use crate::array::Element;
 
 /// Values that a row may have to have after the last that is picked.
 pub(super) const BEYOND: usize = 4;
@@ -19,6 +21,22 @@ pub(super) unsafe fn pick<V: Copy>(from: *const V, stride: usize, count: usize, 
             4 => write_row(Every::<V, 4> { from, stride }, count, to),
             _ => write_row(Every::<V, 0> { from, stride }, count, to),
         }
+    }
+}
+
+/// Neighbours joined: the first `STRIDE` values, the next, and so on. A plain loop, for which the compiler loads each value once.
+#[inline(always)]
+pub(super) fn join_neighbours<E: Element, R: Reduction<E>, const STRIDE: usize>(
+    reduction: R,
+    from: &[R::Value],
+    to: &mut [R::Value],
+) {
+    for (to, neighbours) in to.iter_mut().zip(from.as_chunks::<STRIDE>().0) {
+        let mut value = neighbours[0];
+        for next in &neighbours[1..] {
+            value = reduction.combine(value, *next);
+        }
+        *to = value;
     }
 }
 

@@ -13,7 +13,7 @@ use crate::simd::{Body, Isa, vectorised};
 
 use super::input::{ROWS, Rows};
 use super::join::{Combine, Finish, Grid, join, join_one};
-use super::pick::{BEYOND, pick};
+use super::pick::{BEYOND, join_neighbours, pick};
 use super::reduction::{Reduction, Source};
 use super::terms::{LEVELS, MOST_TAPS, MOST_TERMS, Terms};
 use super::tiling::{Tile, Tiling};
@@ -83,6 +83,8 @@ pub(super) struct Slide<'a> {
     pitch: usize,
     /// Whether windows have one row.
     single: bool,
+    /// Whether windows are neighbours of few columns that share none.
+    apart: bool,
     /// Rows of outputs whose windows have all their rows.
     interior: Range<usize>,
 }
@@ -123,6 +125,7 @@ impl<'a> Slide<'a> {
             block: [rows, columns],
             pitch,
             single,
+            apart: width.kernel == width.stride && width.dilation == 1 && (2..=4).contains(&width.stride),
             interior: windows[1].interior(),
         })
     }
@@ -328,7 +331,7 @@ impl<E: Element, R: Reduction<E>> Blocks<'_, E, R> {
             *term = unsafe { rows[level].add(distance) };
         }
         let list = &list[..terms.all().len()];
-        if axis.stride > 1 {
+        if axis.stride > 1 && !slide.apart {
             let count = before + (block.width.len() - 1) * axis.stride + 1;
             // SAFETY: the terms of every window lie within the columns that it covers.
             unsafe { join(combine, list, Grid::row(count), new, self.spread[..count].as_mut_ptr()) };
@@ -372,8 +375,18 @@ impl<E: Element, R: Reduction<E>> Blocks<'_, E, R> {
                 };
                 if stride > 1 {
                     for row in 0..together {
-                        let from = self.spread[(y + row - block.height.start) * pitch..].as_ptr();
-                        pick(from, stride, width.len(), self.picked.as_mut_ptr());
+                        let row_start = (y + row - block.height.start) * pitch;
+                        if slide.apart {
+                            let from = std::slice::from_raw_parts(list[0].add(row_start), width.len() * stride);
+                            let to = &mut self.picked[..width.len()];
+                            match stride {
+                                2 => join_neighbours::<E, R, 2>(reduction, from, to),
+                                3 => join_neighbours::<E, R, 3>(reduction, from, to),
+                                _ => join_neighbours::<E, R, 4>(reduction, from, to),
+                            }
+                        } else {
+                            pick(self.spread[row_start..].as_ptr(), stride, width.len(), self.picked.as_mut_ptr());
+                        }
                         let to = to.offset(row as isize * strides[3]);
                         join(whole, &[self.picked.as_ptr()], Grid::row(width.len()), 0, to);
                     }
