@@ -37,6 +37,7 @@ pub fn prefetch<T>(pointer: *const T) {
 
 /// The same pointer, of which the compiler knows nothing.
 #[inline(always)]
+#[allow(clippy::pointers_in_nomem_asm_block)]
 pub fn opaque<T>(pointer: *const T) -> *const T {
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     {
