@@ -121,6 +121,11 @@ pub trait Ordered: Element {
     fn from_key(key: Self::Key) -> Self;
     /// Torch's rule `value > best || isnan(value)`: the first of equals stays, the last NaN wins.
     fn replaces(value: Self::Key, best: Self::Key) -> bool;
+    /// What of the two a maximum keeps.
+    #[inline(always)]
+    fn larger(best: Self::Key, value: Self::Key) -> Self::Key {
+        if Self::replaces(value, best) { value } else { best }
+    }
     /// A run as keys without a copy, where `Key` is the very same type.
     #[inline(always)]
     fn as_keys(_run: &[Self]) -> Option<&[Self::Key]> {

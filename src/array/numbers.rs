@@ -92,6 +92,13 @@ macro_rules! float {
                 value > best || value.is_nan()
             }
             #[inline(always)]
+            fn larger(best: $type, value: $type) -> $type {
+                // The sum is the same NaN; `value` itself would have the compiler join the conditions, and miss the
+                // instruction for the maximum.
+                let larger = if value > best { value } else { best };
+                if value.is_nan() { value + value } else { larger }
+            }
+            #[inline(always)]
             fn as_keys(run: &[$type]) -> Option<&[$type]> {
                 Some(run)
             }

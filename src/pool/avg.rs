@@ -38,6 +38,10 @@ impl<E: Element> Reduction<E> for Average {
         E::from_sum(sum.divide(self.divisor.unwrap_or(divisor)))
     }
     #[inline(always)]
+    fn divides(self) -> bool {
+        self.divisor.is_none()
+    }
+    #[inline(always)]
     fn counts_padding(self) -> bool {
         self.count_include_pad
     }

@@ -2,7 +2,7 @@
 //! of the last window is taken over the elements it has, so a short window counts as if it were full.
 
 use super::reduction::Reduction;
-use crate::array::{Element, Sum};
+use crate::array::{Element, Ordered, Sum};
 
 /// The power mean with exponent `norm`.
 #[derive(Clone, Copy)]
@@ -14,15 +14,13 @@ pub struct Power {
 }
 
 /// Sums that have powers.
-pub trait PowerSum: Sum {
+pub trait PowerSum: Sum + Ordered<Key = Self> {
     /// `self` to the power of `exponent`, which is rounded to the precision of `self` first.
     fn power(self, exponent: f64) -> Self;
     /// `self * count`.
     fn scale(self, count: i64) -> Self;
     /// |self|, with the sign of `sign`.
     fn magnitude(self, sign: f64) -> Self;
-    /// The larger, as in a max pool.
-    fn larger(best: Self, value: Self) -> Self;
 }
 
 macro_rules! power {
@@ -51,10 +49,6 @@ macro_rules! power {
             fn magnitude(self, sign: f64) -> Self {
                 self.abs().copysign(sign as $type)
             }
-            #[inline(always)]
-            fn larger(best: Self, value: Self) -> Self {
-                if value > best || value.is_nan() { value } else { best }
-            }
         }
     )* };
 }
@@ -81,6 +75,10 @@ impl<E: Element<Sum: PowerSum>> Reduction<E> for Power {
         let sum = self.taps.map_or(sum, |taps| sum.divide(divisor).scale(taps));
         E::from_sum(sum.power(1.0 / self.norm))
     }
+    #[inline(always)]
+    fn divides(self) -> bool {
+        true
+    }
 }
 
 /// The limits of the power mean: exponent inf is the largest |x|, -inf the smallest, computed as the largest -|x|.
@@ -95,7 +93,7 @@ impl<E: Element<Sum: PowerSum>> Reduction<E> for Extreme {
 
     #[inline(always)]
     fn empty(self) -> E::Sum {
-        E::Sum::default()
+        <E::Sum as Ordered>::LOWEST
     }
     #[inline(always)]
     fn lift(self, element: E) -> E::Sum {
@@ -103,7 +101,7 @@ impl<E: Element<Sum: PowerSum>> Reduction<E> for Extreme {
     }
     #[inline(always)]
     fn combine(self, best: E::Sum, value: E::Sum) -> E::Sum {
-        E::Sum::larger(best, value)
+        <E::Sum as Ordered>::larger(best, value)
     }
     #[inline(always)]
     fn finish(self, best: E::Sum, _divisor: i64) -> E {

@@ -24,7 +24,7 @@ impl<E: Ordered> Reduction<E> for Max {
     }
     #[inline(always)]
     fn combine(self, best: E::Key, value: E::Key) -> E::Key {
-        if E::replaces(value, best) { value } else { best }
+        E::larger(best, value)
     }
     #[inline(always)]
     fn finish(self, best: E::Key, _divisor: i64) -> E {

@@ -1,16 +1,22 @@
-//! Pools: [`max`], [`avg`] and [`lp`] say how a window becomes one value, `order` in which order, `rows` and `planes` walk the
-//! windows; beside them the maximum with its index, its inverse [`unpool`], minima and what rules other than torch's ask of outputs
-//! in `dialect`, and the sliding blocks of [`unfold`].
+//! Pools: [`max`], [`avg`] and [`lp`] say how a window becomes one value; `slide` walks the windows of nearly every pool, `planes`
+//! and `rows` the others; beside them the maximum with its index, its inverse [`unpool`], minima and what rules other than torch's
+//! ask of outputs in `dialect`, and the sliding blocks of [`unfold`].
 
 mod avg;
+mod chunks;
 mod dialect;
+mod input;
+mod join;
 mod lp;
 mod max;
 mod max_index;
 mod order;
+mod pick;
 mod planes;
 mod reduction;
 mod rows;
+mod slide;
+mod terms;
 mod tiling;
 mod unfold;
 mod unpool;

@@ -7,6 +7,7 @@ use crate::simd::Isa;
 
 use super::planes::Planes;
 use super::rows;
+use super::slide::Slide;
 
 /// How the elements of a window become one value.
 pub trait Reduction<E: Element>: Copy + Send + Sync {
@@ -25,6 +26,11 @@ pub trait Reduction<E: Element>: Copy + Send + Sync {
     fn combine(self, before: Self::Value, value: Self::Value) -> Self::Value;
     /// The output; `divisor` counts the window's elements.
     fn finish(self, value: Self::Value, divisor: i64) -> E;
+    /// Whether the divisor is of importance.
+    #[inline(always)]
+    fn divides(self) -> bool {
+        false
+    }
     /// Whether `divisor` counts padding elements.
     #[inline(always)]
     fn counts_padding(self) -> bool {
@@ -75,6 +81,9 @@ fn run_from<E: Element, R: Reduction<E>>(
     assert_eq!(output.shape(), shape.output_shape());
     if shape.output_shape().contains(&0) {
         return Ok(());
+    }
+    if let Some(slide) = Slide::new(shape) {
+        return slide.run(isa, reduction, input, output);
     }
     match Planes::new(shape, reduction, input) {
         Some(planes) => planes.run(isa, output),
