@@ -25,7 +25,7 @@ pub enum DType {
 
 impl DType {
     /// Whole numbers, bool among them.
-    pub fn is_integer(self) -> bool {
+    pub const fn is_integer(self) -> bool {
         use DType::*;
         matches!(self, I8 | I16 | I32 | I64 | U8 | U16 | U32 | U64 | Bool)
     }

@@ -2,7 +2,7 @@
 //! of the last window is taken over the elements it has, so a short window counts as if it were full.
 
 use super::reduction::Reduction;
-use crate::array::{Element, Ordered, Sum};
+use crate::array::{DType, Element, Ordered, Sum};
 
 /// The power mean with exponent `norm`.
 #[derive(Clone, Copy)]
@@ -56,6 +56,7 @@ power!(f32 f64);
 
 impl<E: Element<Sum: PowerSum>> Reduction<E> for Power {
     type Value = E::Sum;
+    const EVERY_SET: bool = matches!(E::DTYPE, DType::F32);
 
     #[inline(always)]
     fn empty(self) -> E::Sum {

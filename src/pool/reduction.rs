@@ -13,6 +13,9 @@ use super::slide::Slide;
 pub trait Reduction<E: Element>: Copy + Send + Sync {
     /// What is reduced.
     type Value: Plain;
+    /// Whether sliding windows have code for every instruction set. Each such code adds about 20 kB to the wheel; the others make
+    /// do with what all processors have.
+    const EVERY_SET: bool = false;
     /// The value of a window without elements.
     fn empty(self) -> Self::Value;
     /// An element as a value.
@@ -87,6 +90,6 @@ fn run_from<E: Element, R: Reduction<E>>(
     }
     match Planes::new(shape, reduction, input) {
         Some(planes) => planes.run(isa, output),
-        None => rows::run(isa, shape, reduction, input, output),
+        None => rows::run(shape, reduction, input, output),
     }
 }

@@ -7,7 +7,6 @@ use crate::array::{Element, RANK, SharedOutput, ViewMut, with_scratch};
 use crate::error::Error;
 use crate::parallel::{Progress, for_each_chunk};
 use crate::shape::{PoolShape, Window, Windows};
-use crate::simd::{Body, Isa, vectorised};
 
 use super::order::{BLOCK, RUN, across, carry, levels};
 use super::reduction::{Reduction, Source};
@@ -18,7 +17,6 @@ const ROWS: usize = 3;
 
 /// Pools `input` into `output` as `shape` says.
 pub(super) fn run<E: Element, R: Reduction<E>>(
-    isa: Isa,
     shape: &PoolShape,
     reduction: R,
     input: Source<'_, E>,
@@ -34,7 +32,7 @@ pub(super) fn run<E: Element, R: Reduction<E>>(
             let (reduced, values, blocks) = (scratch.cut(levels * BLOCK), scratch.cut(BLOCK), scratch.cut(BLOCK));
             let staged = [scratch.cut(BLOCK), scratch.cut(BLOCK), scratch.cut(BLOCK)];
             let rows = Rows { progress, reduction, input, reduced, staged };
-            vectorised(isa, Tasks { shape, tiling: &tiling, tasks, rows, output, values, blocks });
+            Tasks { shape, tiling: &tiling, tasks, rows, output, values, blocks }.run();
         });
     })
 }
@@ -71,10 +69,7 @@ struct Row {
     height: Window,
 }
 
-impl<E: Element, R: Reduction<E>> Body for Tasks<'_, E, R> {
-    type Output = ();
-
-    #[inline(always)]
+impl<E: Element, R: Reduction<E>> Tasks<'_, E, R> {
     fn run(mut self) {
         let mut windows = self.shape.windows(0);
         for Tile { plane, start, end } in self.tiling.tiles(self.tasks.clone()) {

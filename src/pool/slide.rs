@@ -159,7 +159,8 @@ impl<'a> Slide<'a> {
                 let (input, even) = (Rows::new(input, copies), even.clone());
                 let block =
                     Blocks { slide: self, reduction, even, input, output, joined, levels, spread, picked, gathered, finished };
-                vectorised(isa, Tasks { slide: self, tiling: &tiling, tasks, progress, block });
+                let tasks = Tasks { slide: self, tiling: &tiling, tasks, progress, block };
+                if const { R::EVERY_SET } { vectorised(isa, tasks) } else { tasks.run() }
             });
         })
     }
