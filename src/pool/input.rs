@@ -106,10 +106,10 @@ impl<'a, E: Element> Rows<'a, E> {
                 }
             }
             let grid = Grid { rows: together, columns, from: stride as isize * self.strides[1], to: pitch as isize };
+            // Rows that lie between windows are not read.
+            let new = stride.min(count) * columns;
             // SAFETY: the windows are inside the input, and the columns that `enter` went to.
-            unsafe {
-                join(Lift(reduction, PhantomData), &rows[..count], grid, stride * columns, joined.as_mut_ptr());
-            }
+            unsafe { join(Lift(reduction, PhantomData), &rows[..count], grid, new, joined.as_mut_ptr()) };
         }
     }
 }

@@ -3,6 +3,7 @@
 //! ask of outputs in `dialect`, and the sliding blocks of [`unfold`].
 
 mod avg;
+mod axis;
 mod chunks;
 mod dialect;
 mod input;

@@ -11,6 +11,7 @@ use crate::parallel::{Progress, for_each_chunk};
 use crate::shape::{PoolShape, Window, Windows};
 use crate::simd::{Body, Isa, vectorised};
 
+use super::axis::Axis;
 use super::input::{ROWS, Rows};
 use super::join::{Combine, Finish, Grid, join, join_one};
 use super::pick::{BEYOND, join_neighbours, pick};
@@ -26,48 +27,6 @@ const TALL_BLOCK: usize = 32768;
 const MOST_SPREAD: usize = 16384;
 /// Windows farther apart share nothing.
 const FAR: usize = 64;
-
-/// A sliding axis.
-#[derive(Clone, Copy)]
-struct Axis {
-    input: usize,
-    outputs: usize,
-    kernel: usize,
-    stride: usize,
-    dilation: usize,
-    before: usize,
-}
-
-impl Axis {
-    fn new(windows: &Windows) -> Option<Self> {
-        let Windows::Sliding { input, outputs, kernel, stride, dilation, before, .. } = *windows else { return None };
-        Some(Axis { input, outputs, kernel, stride, dilation, before })
-    }
-
-    /// Elements from the first to the last that a window covers.
-    fn span(&self) -> usize {
-        (self.kernel - 1) * self.dilation + 1
-    }
-
-    /// Elements that neighbouring windows cover together.
-    fn covered(&self, outputs: usize) -> usize {
-        (outputs - 1) * self.stride + self.span()
-    }
-
-    /// Outputs that together cover about as many elements, one at least.
-    fn fitting(&self, elements: usize) -> usize {
-        (elements.saturating_sub(self.span()) / self.stride + 1).min(self.outputs)
-    }
-
-    /// Of the elements that outputs from `first` on cover, those in the input, and where they are there.
-    #[inline(always)]
-    fn inside(&self, first: usize, outputs: usize) -> (Range<usize>, usize) {
-        let (start, covered) = (first * self.stride, self.covered(outputs));
-        let low = self.before.saturating_sub(start).min(covered);
-        let high = (self.input + self.before).saturating_sub(start).clamp(low, covered);
-        (low..high, (start + low).saturating_sub(self.before))
-    }
-}
 
 /// How the windows of a pool are made of terms, and how many at once.
 pub(super) struct Slide<'a> {

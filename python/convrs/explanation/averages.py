@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from . import geometry
+from . import geometry, order
 from .arithmetic import Arithmetic, cast, divided, plus, power
 from .call import Call
 from .maxima import larger
 from .model import Axis, Explanation, Tap
 from .picture import drawn
 from .text import listed, shown
-from .windows import RUN, across, columns, in_runs, joined, sliding
+from .windows import columns, joined, sliding
 
 
 def avg_pool(call: Call) -> Explanation:
@@ -83,27 +83,29 @@ def _product(factors: Sequence[int], meaning: str) -> tuple[int, str]:
 def _summed(
     call: Call, axes: Sequence[Axis], lift: Callable[[Any], Any], arithmetic: Arithmetic
 ) -> tuple[list[Tap], list[Any], Any]:
-    """The taps column by column, each with the sum of its run so far; the columns' sums; the sum of all."""
+    """The taps column by column, each with the sum of its chain so far if a column is summed up in chains; the sums of
+    the columns; the sum of all."""
 
     def add(a: Any, b: Any) -> Any:
         return plus(a, b, arithmetic.total)
 
     taps, sums = [], []
     for column in columns(call, axes):
+        values = [None if tap.padded else lift(tap.value) for tap in column]
+        chains = not order.slide(axes) or len(values) <= order.ROWS
         running: Any = None
-        terms: list[Any] = []
-        for tap in column:
-            if tap.padded:
+        seen = 0
+        for tap, value in zip(column, values, strict=True):
+            if value is None:
                 taps.append(replace(tap, running=running, note="skipped"))
                 continue
-            lifted = lift(tap.value)
-            running = lifted if len(terms) % RUN == 0 else add(running, lifted)
-            taps.append(replace(tap, product=lifted, running=running))
-            terms.append(lifted)
-        if terms:
-            sums.append(in_runs(terms, add))
-    total = across(sums, add)
-    return taps, sums, cast(0, arithmetic.total) if total is None else total
+            if chains:
+                running = value if seen % order.RUN == 0 else add(running, value)
+            seen += 1
+            taps.append(replace(tap, product=value, running=running))
+        sums.append(order.column(axes, values, add))
+    total = order.across(axes, sums, add)
+    return taps, [sum for sum in sums if sum is not None], cast(0, arithmetic.total) if total is None else total
 
 
 def _mean(call: Call, axes: Sequence[Axis], divisor: int, meaning: str) -> Explanation:
@@ -147,7 +149,7 @@ def _extreme(call: Call, axes: Sequence[Axis], sign: int) -> Explanation:
         return cast(abs(value if arithmetic.real else int(value)), arithmetic.accumulator)
 
     parts = columns(call, axes)
-    best = joined(parts, lambda value: _signed(size(value), sign, arithmetic), larger)
+    best = joined(call, axes, lambda value: _signed(size(value), sign, arithmetic), larger)
     result = arithmetic.narrow(abs(best)) if arithmetic.real else _signed(best, sign, arithmetic)
     taps = [replace(tap, product=None if tap.padded else size(tap.value)) for part in parts for tap in part]
     name = "largest" if sign > 0 else "smallest"

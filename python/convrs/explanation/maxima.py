@@ -14,7 +14,7 @@ from .call import Call
 from .model import Axis, Explanation, Tap
 from .picture import drawn
 from .text import listed, located, shown
-from .windows import columns, joined, sliding
+from .windows import joined, sliding
 from .windows import taps as window_taps
 
 
@@ -89,7 +89,7 @@ def _extremum(call: Call, axes: Sequence[Axis], *, smallest: bool = False) -> Ex
             steps=[f"no tap lies inside the input: {shown(best)}"],
         )
     # Where the signs of zeros tie, the order decides; without indices the kernel goes column by column.
-    result = winner.value if call.indices is not None else joined(columns(call, axes), lambda value: value, better_of)
+    result = winner.value if call.indices is not None else joined(call, axes, lambda value: value, better_of)
     inside = [tap.value for tap in taps if not tap.padded]
     flat = int(np.ravel_multi_index(winner.position, call.sizes))
     steps = [
