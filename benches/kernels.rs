@@ -3,7 +3,7 @@
 use convrs::array::{View, ViewMut};
 use convrs::conv::{self, Operands};
 use convrs::pool::{self, Average, Max};
-use convrs::shape::{ConvParams, ConvShape, Padding, PaddingMode, PoolParams, PoolShape};
+use convrs::shape::{ConvParams, ConvShape, Padding, PaddingMode, PoolParams, PoolShape, Rule};
 use convrs::simd::Isa;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
@@ -61,9 +61,10 @@ fn pools(criterion: &mut Criterion) {
             spatial: 2,
             kernel: [1, kernel, kernel],
             stride: [1, stride, stride],
-            padding: [0, padding, padding],
+            padding: Padding::symmetric([0, padding, padding]),
             dilation: [1; 3],
             ceil_mode: false,
+            rule: Rule::Torch,
             kernel_within_input: false,
         };
         let shape = PoolShape::sliding(input, &params).expect("a legal pool");

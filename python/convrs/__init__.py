@@ -44,13 +44,18 @@ from .functional import (
     max_unpool1d,
     max_unpool2d,
     max_unpool3d,
+    min_pool1d,
+    min_pool2d,
+    min_pool3d,
     unfold,
 )
 
 if TYPE_CHECKING:
     from . import check as check
     from . import nn as nn
+    from . import rules as rules
     from .explanation import explain as explain
+    from .rules import windows as windows
 
 __all__ = [
     "__version__",
@@ -85,9 +90,14 @@ __all__ = [
     "max_unpool1d",
     "max_unpool2d",
     "max_unpool3d",
+    "min_pool1d",
+    "min_pool2d",
+    "min_pool3d",
     "nn",
+    "rules",
     "set_num_threads",
     "unfold",
+    "windows",
 ]
 
 
@@ -95,6 +105,8 @@ def __getattr__(name: str) -> Any:
     # The tools are loaded when first asked for, so that `import convrs` stays light.
     if name == "explain":
         return importlib.import_module(".explanation", __name__).explain
-    if name in ("check", "explanation", "nn"):
+    if name == "windows":
+        return importlib.import_module(".rules", __name__).windows
+    if name in ("check", "explanation", "nn", "rules"):
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,12 +11,14 @@ __all__ = [
     "__version__",
     "adaptive_avg_pool",
     "adaptive_max_pool",
+    "adaptive_windows",
     "avg_pool",
     "conv",
     "conv_transpose",
     "fma_peak",
     "fold",
     "fractional_max_pool",
+    "fractional_windows",
     "get_num_threads",
     "instruction_set",
     "lp_pool",
@@ -24,6 +26,7 @@ __all__ = [
     "max_unpool",
     "multiply_add",
     "set_num_threads",
+    "sliding_windows",
     "unfold",
 ]
 
@@ -32,6 +35,9 @@ __version__: str
 # What is not a NumPy array is refused at run time, so that one signature serves what functional has told apart by then.
 _Array = TypeVar("_Array")
 _Size: TypeAlias = int | Sequence[int]
+_Padding: TypeAlias = _Size | Sequence[tuple[int, int]] | str
+# For each spatial axis, for each output: start, first covered element, covered elements, their distance, counted ones.
+_Windows: TypeAlias = list[list[tuple[int, int, int, int, int]]]
 _MaybeIndexed: TypeAlias = _Array | tuple[_Array, NDArray[np.int64]]
 
 def conv(
@@ -40,7 +46,7 @@ def conv(
     weight: _Array,
     bias: _Array | None,
     stride: _Size,
-    padding: _Size | Sequence[tuple[int, int]] | str,
+    padding: _Padding,
     dilation: _Size,
     groups: int,
     padding_mode: str,
@@ -63,13 +69,15 @@ def conv_transpose(
 ) -> _Array: ...
 def max_pool(
     n: int,
+    smallest: bool,
     input: _Array,
     kernel_size: _Size,
     stride: _Size | None,
-    padding: _Size,
+    padding: _Padding,
     dilation: _Size,
     ceil_mode: bool,
     return_indices: bool,
+    rule: str,
     out: _Array | None,
     /,
 ) -> _MaybeIndexed[_Array]: ...
@@ -78,10 +86,12 @@ def avg_pool(
     input: _Array,
     kernel_size: _Size,
     stride: _Size | None,
-    padding: _Size,
+    padding: _Padding,
     ceil_mode: bool,
     count_include_pad: bool,
     divisor_override: int | None,
+    dilation: _Size,
+    rule: str,
     out: _Array | None,
     /,
 ) -> _Array: ...
@@ -92,6 +102,9 @@ def lp_pool(
     kernel_size: _Size,
     stride: _Size | None,
     ceil_mode: bool,
+    padding: _Padding,
+    dilation: _Size,
+    rule: str,
     out: _Array | None,
     /,
 ) -> _Array: ...
@@ -123,8 +136,9 @@ def max_unpool(
     indices: object,
     kernel_size: _Size,
     stride: _Size | None,
-    padding: _Size,
+    padding: _Padding,
     output_size: Sequence[int] | None,
+    rule: str,
     out: _Array | None,
     /,
 ) -> _Array: ...
@@ -141,6 +155,28 @@ def fold(
     out: _Array | None,
     /,
 ) -> _Array: ...
+def sliding_windows(
+    n: int,
+    input_size: _Size,
+    kernel_size: _Size,
+    stride: _Size | None,
+    padding: _Padding,
+    dilation: _Size,
+    ceil_mode: bool,
+    rule: str,
+    within_input: bool,
+    /,
+) -> _Windows: ...
+def adaptive_windows(n: int, input_size: _Size, output_size: int | Sequence[int | None] | None, /) -> _Windows: ...
+def fractional_windows(
+    n: int,
+    input_size: _Size,
+    kernel_size: _Size,
+    output_size: _Size | None,
+    output_ratio: float | Sequence[float] | None,
+    samples: NDArray[Any],
+    /,
+) -> _Windows: ...
 def fma_peak() -> float: ...
 def set_num_threads(num_threads: int, /) -> None: ...
 def get_num_threads() -> int: ...
@@ -156,7 +192,7 @@ class Layer:
         weight: NDArray[Any],
         bias: NDArray[Any] | None,
         stride: _Size,
-        padding: _Size | Sequence[tuple[int, int]] | str,
+        padding: _Padding,
         output_padding: _Size,
         dilation: _Size,
         groups: int,

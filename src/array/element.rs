@@ -25,7 +25,7 @@ pub enum DType {
 
 impl DType {
     /// Whole numbers, bool among them.
-    pub fn is_integer(self) -> bool {
+    pub const fn is_integer(self) -> bool {
         use DType::*;
         matches!(self, I8 | I16 | I32 | I64 | U8 | U16 | U32 | U64 | Bool)
     }
@@ -111,12 +111,21 @@ pub trait Ordered: Element {
     type Key: Plain;
     /// Where a maximum starts: -inf, or the least integer.
     const LOWEST: Self::Key;
+    /// The least finite element.
+    const LEAST: Self;
+    /// The element in the opposite order.
+    fn reversed(self) -> Self;
     /// The key of an element.
     fn key(self) -> Self::Key;
     /// The element of a key; a NaN may change its payload.
     fn from_key(key: Self::Key) -> Self;
     /// Torch's rule `value > best || isnan(value)`: the first of equals stays, the last NaN wins.
     fn replaces(value: Self::Key, best: Self::Key) -> bool;
+    /// What of the two a maximum keeps.
+    #[inline(always)]
+    fn larger(best: Self::Key, value: Self::Key) -> Self::Key {
+        if Self::replaces(value, best) { value } else { best }
+    }
     /// A run as keys without a copy, where `Key` is the very same type.
     #[inline(always)]
     fn as_keys(_run: &[Self]) -> Option<&[Self::Key]> {

@@ -74,6 +74,11 @@ macro_rules! float {
         impl Ordered for $type {
             type Key = $type;
             const LOWEST: Self = <$type>::NEG_INFINITY;
+            const LEAST: Self = <$type>::MIN;
+            #[inline(always)]
+            fn reversed(self) -> Self {
+                -self
+            }
             #[inline(always)]
             fn key(self) -> $type {
                 self
@@ -85,6 +90,13 @@ macro_rules! float {
             #[inline(always)]
             fn replaces(value: $type, best: $type) -> bool {
                 value > best || value.is_nan()
+            }
+            #[inline(always)]
+            fn larger(best: $type, value: $type) -> $type {
+                // The sum is the same NaN; `value` itself would have the compiler join the conditions, and miss the
+                // instruction for the maximum.
+                let larger = if value > best { value } else { best };
+                if value.is_nan() { value + value } else { larger }
             }
             #[inline(always)]
             fn as_keys(run: &[$type]) -> Option<&[$type]> {
@@ -123,6 +135,11 @@ macro_rules! half_float {
         impl Ordered for $type {
             type Key = i16;
             const LOWEST: i16 = <$type>::NEG_INFINITY.to_bits() as i16 ^ 0x7fff;
+            const LEAST: Self = <$type>::MIN;
+            #[inline(always)]
+            fn reversed(self) -> Self {
+                -self
+            }
             #[inline(always)]
             fn key(self) -> i16 {
                 let bits = self.to_bits() as i16;
@@ -188,6 +205,11 @@ macro_rules! integer {
         impl Ordered for $type {
             type Key = $type;
             const LOWEST: Self = <$type>::MIN;
+            const LEAST: Self = <$type>::MIN;
+            #[inline(always)]
+            fn reversed(self) -> Self {
+                !self
+            }
             #[inline(always)]
             fn key(self) -> $type {
                 self
@@ -276,6 +298,11 @@ impl Element for Bool {
 impl Ordered for Bool {
     type Key = Bool;
     const LOWEST: Bool = Bool(0);
+    const LEAST: Bool = Bool(0);
+    #[inline(always)]
+    fn reversed(self) -> Bool {
+        Bool(u8::from(self.0 == 0))
+    }
     #[inline(always)]
     fn key(self) -> Bool {
         self

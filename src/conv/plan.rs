@@ -18,6 +18,9 @@ const LEAST_PIXELS: usize = 24;
 /// Pixels of a tile whose pixels lie in the vectors, and of a piece of it.
 const DEPTHWISE_PIXELS: usize = 4096;
 const DEPTHWISE_PIECE: usize = 1024;
+/// The largest stride along the width at which many output channels of one input channel are computed row by row: its columns are
+/// sorted by their residue, one at a time.
+const MOST_STRIDE: usize = 16;
 /// Output channels computed at once where pixels lie in the vectors.
 pub(super) const DEPTHWISE_CHANNELS: usize = 4;
 
@@ -58,27 +61,37 @@ impl Plan {
     }
 }
 
+/// The share of a vector's lanes that `count` elements fill.
+fn filled(count: usize, lanes: usize) -> f64 {
+    count as f64 / (count.div_ceil(lanes).max(1) * lanes) as f64
+}
+
 /// What lies in the vectors, and the output channels of a block.
 fn algorithm(shape: &ConvShape, width: usize, lanes: usize) -> (Algorithm, usize) {
-    let filled = |count: usize| count as f64 / (count.div_ceil(lanes).max(1) * lanes) as f64;
-    let per_vector = filled(shape.out_channels);
+    let (channels, pixels) = (filled(shape.out_channels, lanes), filled(width, lanes));
     // Pixel vectors also win where both are full enough but there are too few channels to reuse an input element.
-    let few_channels = shape.out_channels <= DEPTHWISE_CHANNELS || per_vector < 0.5 * filled(width);
-    if few_channels && filled(width) * 1.5 > per_vector {
+    let few_channels = shape.out_channels <= DEPTHWISE_CHANNELS || channels < 0.5 * pixels;
+    if few_channels && pixels * 1.5 > channels {
         (Algorithm::Depthwise, DEPTHWISE_CHANNELS.min(shape.out_channels.max(1)))
     } else {
         (Algorithm::Direct, if shape.out_channels > lanes { 2 * lanes } else { lanes })
     }
 }
 
+/// Whether one input channel is computed row by row: sums of so few products would cost less than transposing them.
+fn by_rows(shape: &ConvShape, pass: &[AxisPass; 3], lanes: usize) -> bool {
+    let width = pass[2].outputs;
+    let sorted = pass[2].input_step <= MOST_STRIDE && filled(width, lanes) * 1.5 > filled(shape.out_channels, lanes);
+    shape.in_channels == 1 && (sorted || algorithm(shape, width, lanes).0 == Algorithm::Depthwise)
+}
+
 /// Plans one pass of `shape` for vectors of `lanes` elements of `size` bytes.
 pub fn plan(shape: &ConvShape, pass: &[AxisPass; 3], lanes: usize, size: usize) -> Plan {
-    if algorithm(shape, pass[2].outputs, lanes).0 == Algorithm::Depthwise
-        && shape.in_channels == 1
+    if by_rows(shape, pass, lanes)
         && let Some(tile) = rows::tile(pass, lanes, size)
     {
         let chunk_taps = pass.map(|axis| axis.taps);
-        let block = shape.out_channels.max(1);
+        let block = rows::CHANNELS.min(shape.out_channels.max(1));
         return Plan { algorithm: Algorithm::Rows, lanes, block, tile, piece: 0, chunk_channels: 1, chunk_taps };
     }
     plan_blocks(shape, pass, lanes, size)

@@ -1,7 +1,7 @@
 //! The mean of a window.
 
 use super::reduction::Reduction;
-use crate::array::{Element, Sum};
+use crate::array::{DType, Element, Sum};
 
 /// Sum of the window, then one division.
 #[derive(Clone, Copy)]
@@ -14,6 +14,7 @@ pub struct Average {
 
 impl<E: Element> Reduction<E> for Average {
     type Value = E::Sum;
+    const EVERY_SET: bool = matches!(E::DTYPE, DType::F32 | DType::F64);
 
     #[inline(always)]
     fn empty(self) -> E::Sum {
@@ -36,6 +37,10 @@ impl<E: Element> Reduction<E> for Average {
         // From zero on, so that negative zeros sum up to a positive one, as in torch.
         let sum = E::Sum::default().plus(sum);
         E::from_sum(sum.divide(self.divisor.unwrap_or(divisor)))
+    }
+    #[inline(always)]
+    fn divides(self) -> bool {
+        self.divisor.is_none()
     }
     #[inline(always)]
     fn counts_padding(self) -> bool {

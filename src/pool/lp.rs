@@ -2,27 +2,25 @@
 //! of the last window is taken over the elements it has, so a short window counts as if it were full.
 
 use super::reduction::Reduction;
-use crate::array::{Element, Sum};
+use crate::array::{DType, Element, Ordered, Sum};
 
-/// The power mean with exponent `norm`; `taps` elements make a full window.
+/// The power mean with exponent `norm`.
 #[derive(Clone, Copy)]
 pub struct Power {
     /// The exponent.
     pub norm: f64,
-    /// Elements of a full window.
-    pub taps: i64,
+    /// Elements of a full window, for torch's mean; without them the sum of |x|^p is taken as it is, as ONNX has it.
+    pub taps: Option<i64>,
 }
 
 /// Sums that have powers.
-pub trait PowerSum: Sum {
+pub trait PowerSum: Sum + Ordered<Key = Self> {
     /// `self` to the power of `exponent`, which is rounded to the precision of `self` first.
     fn power(self, exponent: f64) -> Self;
     /// `self * count`.
     fn scale(self, count: i64) -> Self;
     /// |self|, with the sign of `sign`.
     fn magnitude(self, sign: f64) -> Self;
-    /// The larger, as in a max pool.
-    fn larger(best: Self, value: Self) -> Self;
 }
 
 macro_rules! power {
@@ -51,10 +49,6 @@ macro_rules! power {
             fn magnitude(self, sign: f64) -> Self {
                 self.abs().copysign(sign as $type)
             }
-            #[inline(always)]
-            fn larger(best: Self, value: Self) -> Self {
-                if value > best || value.is_nan() { value } else { best }
-            }
         }
     )* };
 }
@@ -62,6 +56,7 @@ power!(f32 f64);
 
 impl<E: Element<Sum: PowerSum>> Reduction<E> for Power {
     type Value = E::Sum;
+    const EVERY_SET: bool = matches!(E::DTYPE, DType::F32);
 
     #[inline(always)]
     fn empty(self) -> E::Sum {
@@ -69,7 +64,8 @@ impl<E: Element<Sum: PowerSum>> Reduction<E> for Power {
     }
     #[inline(always)]
     fn lift(self, element: E) -> E::Sum {
-        element.to_sum().power(self.norm)
+        let value = element.to_sum();
+        (if self.taps.is_some() { value } else { value.magnitude(1.0) }).power(self.norm)
     }
     #[inline(always)]
     fn combine(self, sum: E::Sum, value: E::Sum) -> E::Sum {
@@ -77,7 +73,12 @@ impl<E: Element<Sum: PowerSum>> Reduction<E> for Power {
     }
     #[inline(always)]
     fn finish(self, sum: E::Sum, divisor: i64) -> E {
-        E::from_sum(sum.divide(divisor).scale(self.taps).power(1.0 / self.norm))
+        let sum = self.taps.map_or(sum, |taps| sum.divide(divisor).scale(taps));
+        E::from_sum(sum.power(1.0 / self.norm))
+    }
+    #[inline(always)]
+    fn divides(self) -> bool {
+        true
     }
 }
 
@@ -93,7 +94,7 @@ impl<E: Element<Sum: PowerSum>> Reduction<E> for Extreme {
 
     #[inline(always)]
     fn empty(self) -> E::Sum {
-        E::Sum::default()
+        <E::Sum as Ordered>::LOWEST
     }
     #[inline(always)]
     fn lift(self, element: E) -> E::Sum {
@@ -101,7 +102,7 @@ impl<E: Element<Sum: PowerSum>> Reduction<E> for Extreme {
     }
     #[inline(always)]
     fn combine(self, best: E::Sum, value: E::Sum) -> E::Sum {
-        E::Sum::larger(best, value)
+        <E::Sum as Ordered>::larger(best, value)
     }
     #[inline(always)]
     fn finish(self, best: E::Sum, _divisor: i64) -> E {

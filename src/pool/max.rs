@@ -1,7 +1,7 @@
 //! The maximum of a window.
 
 use super::reduction::Reduction;
-use crate::array::Ordered;
+use crate::array::{DType, Ordered};
 
 /// Torch's maximum: a NaN wins, a window without elements is -inf (or the least integer).
 #[derive(Clone, Copy)]
@@ -9,6 +9,7 @@ pub struct Max;
 
 impl<E: Ordered> Reduction<E> for Max {
     type Value = E::Key;
+    const EVERY_SET: bool = !E::DTYPE.is_integer() || matches!(E::DTYPE, DType::I8 | DType::U8);
 
     #[inline(always)]
     fn empty(self) -> E::Key {
@@ -24,7 +25,7 @@ impl<E: Ordered> Reduction<E> for Max {
     }
     #[inline(always)]
     fn combine(self, best: E::Key, value: E::Key) -> E::Key {
-        if E::replaces(value, best) { value } else { best }
+        E::larger(best, value)
     }
     #[inline(always)]
     fn finish(self, best: E::Key, _divisor: i64) -> E {

@@ -1,22 +1,32 @@
-//! Pools: [`max`], [`avg`] and [`lp`] say how a window becomes one value, `order` in which order, `rows` and `planes` walk the
-//! windows; beside them the maximum with its index, its inverse [`unpool`], and the sliding blocks of [`unfold`].
+//! Pools: [`max`], [`avg`] and [`lp`] say how a window becomes one value; `slide` walks the windows of nearly every pool, `planes`
+//! and `rows` the others; beside them the maximum with its index, its inverse [`unpool`], minima and what rules other than torch's
+//! ask of outputs in `dialect`, and the sliding blocks of [`unfold`].
 
 mod avg;
+mod axis;
+mod chunks;
+mod dialect;
+mod input;
+mod join;
 mod lp;
 mod max;
 mod max_index;
 mod order;
+mod pick;
 mod planes;
 mod reduction;
 mod rows;
+mod slide;
+mod terms;
 mod tiling;
 mod unfold;
 mod unpool;
 
 pub use avg::Average;
+pub use dialect::{Extremum, fill_empty, rebase, run_extremum, run_extremum_with_indices};
 pub use lp::{Extreme, Power, PowerSum};
 pub use max::Max;
 pub use max_index::run_with_indices;
 pub use reduction::{Converted, Reduction, run, run_converted};
 pub use unfold::{fold, unfold};
-pub use unpool::unpool;
+pub use unpool::{Places, unpool};

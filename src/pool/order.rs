@@ -1,6 +1,6 @@
-//! The one order in which the elements of a window are combined. It depends on the window alone, so that instruction set,
-//! layout, batch and threads leave every bit as it is; it has enough independent sums for vectors; and no chain of additions
-//! in it grows with the window, so that the error of a long sum does not either.
+//! The order in which the elements of a window that does not slide are combined (for those that do see `terms`). It depends on
+//! the window alone, so that instruction set, layout, batch and threads leave every bit as it is; it has enough independent sums
+//! for vectors; and no chain of additions in it grows with the window, so that the error of a long sum does not either.
 //!
 //! 1. Each column is combined from its first row to its last, in runs of [`RUN`]: what the runs have come to is combined in
 //!    runs again, until one value is left.

@@ -7,7 +7,7 @@ use crate::array::{Element, SharedOutput, ViewMut};
 use crate::error::Error;
 use crate::parallel::{Progress, for_each_chunk};
 use crate::shape::{PoolShape, Window};
-use crate::simd::{Body, Isa, vectorised};
+use crate::simd::{Body, Isa, opaque, vectorised};
 
 use super::order::{BLOCK, PARTIALS, RUN};
 use super::reduction::{Reduction, Source};
@@ -102,7 +102,9 @@ impl<'a, E: Element, R: Reduction<E>> Planes<'a, E, R> {
 
     #[inline(always)]
     fn lifted(&self, at: usize) -> [R::Value; PARTIALS] {
-        let elements: &[E; PARTIALS] = self.elements[at..at + PARTIALS].try_into().expect("as many as asked for");
+        debug_assert!(at + PARTIALS <= self.elements.len());
+        // SAFETY: `reduced` is asked for planes that are followed by as many elements as vectors reach beyond them.
+        let elements = unsafe { opaque(self.elements.as_ptr().add(at)).cast::<[E; PARTIALS]>().read_unaligned() };
         let mut values = [self.reduction.empty(); PARTIALS];
         for lane in 0..PARTIALS {
             values[lane] = self.reduction.lift(elements[lane]);

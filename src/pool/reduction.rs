@@ -7,11 +7,15 @@ use crate::simd::Isa;
 
 use super::planes::Planes;
 use super::rows;
+use super::slide::Slide;
 
 /// How the elements of a window become one value.
 pub trait Reduction<E: Element>: Copy + Send + Sync {
     /// What is reduced.
     type Value: Plain;
+    /// Whether sliding windows have code for every instruction set. Each such code adds about 20 kB to the wheel; the others make
+    /// do with what all processors have.
+    const EVERY_SET: bool = false;
     /// The value of a window without elements.
     fn empty(self) -> Self::Value;
     /// An element as a value.
@@ -25,6 +29,11 @@ pub trait Reduction<E: Element>: Copy + Send + Sync {
     fn combine(self, before: Self::Value, value: Self::Value) -> Self::Value;
     /// The output; `divisor` counts the window's elements.
     fn finish(self, value: Self::Value, divisor: i64) -> E;
+    /// Whether the divisor is of importance.
+    #[inline(always)]
+    fn divides(self) -> bool {
+        false
+    }
     /// Whether `divisor` counts padding elements.
     #[inline(always)]
     fn counts_padding(self) -> bool {
@@ -76,8 +85,11 @@ fn run_from<E: Element, R: Reduction<E>>(
     if shape.output_shape().contains(&0) {
         return Ok(());
     }
+    if let Some(slide) = Slide::new(shape) {
+        return slide.run(isa, reduction, input, output);
+    }
     match Planes::new(shape, reduction, input) {
         Some(planes) => planes.run(isa, output),
-        None => rows::run(isa, shape, reduction, input, output),
+        None => rows::run(shape, reduction, input, output),
     }
 }

@@ -1,5 +1,5 @@
-//! Every window reduced to one value, rows first: the rows of a window are reduced element by element into one row (which
-//! vectorises for any kernel), then that row's columns into the outputs, all in the order of [`order`](super::order).
+//! Windows that share too little to [`slide`](super::slide): each is reduced to one value, rows first: the rows of a window are
+//! reduced element by element into one row, then that row's columns, all in the order of [`order`](super::order).
 
 use std::ops::Range;
 
@@ -7,9 +7,8 @@ use crate::array::{Element, RANK, SharedOutput, ViewMut, with_scratch};
 use crate::error::Error;
 use crate::parallel::{Progress, for_each_chunk};
 use crate::shape::{PoolShape, Window, Windows};
-use crate::simd::{Body, Isa, vectorised};
 
-use super::order::{BLOCK, PARTIALS, RUN, across, carry, levels};
+use super::order::{BLOCK, RUN, across, carry, levels};
 use super::reduction::{Reduction, Source};
 use super::tiling::{Tile, Tiling};
 
@@ -18,7 +17,6 @@ const ROWS: usize = 3;
 
 /// Pools `input` into `output` as `shape` says.
 pub(super) fn run<E: Element, R: Reduction<E>>(
-    isa: Isa,
     shape: &PoolShape,
     reduction: R,
     input: Source<'_, E>,
@@ -31,10 +29,10 @@ pub(super) fn run<E: Element, R: Reduction<E>>(
     for_each_chunk(tiling.tasks, tiling.work, |tasks, progress| {
         let bytes = (levels + 2) * BLOCK * size_of::<R::Value>() + ROWS * BLOCK * size_of::<E>();
         with_scratch(bytes, |scratch| {
-            let (reduced, values, partials) = (scratch.cut(levels * BLOCK), scratch.cut(BLOCK), scratch.cut(BLOCK));
+            let (reduced, values, blocks) = (scratch.cut(levels * BLOCK), scratch.cut(BLOCK), scratch.cut(BLOCK));
             let staged = [scratch.cut(BLOCK), scratch.cut(BLOCK), scratch.cut(BLOCK)];
             let rows = Rows { progress, reduction, input, reduced, staged };
-            vectorised(isa, Tasks { shape, tiling: &tiling, tasks, rows, output, values, partials });
+            Tasks { shape, tiling: &tiling, tasks, rows, output, values, blocks }.run();
         });
     })
 }
@@ -47,8 +45,8 @@ struct Tasks<'a, E: Element, R: Reduction<E>> {
     output: SharedOutput<'a, E>,
     /// One value an output.
     values: &'a mut [R::Value],
-    /// One of the partial values of each output.
-    partials: &'a mut [R::Value],
+    /// What the blocks of a window wider than a block come to.
+    blocks: &'a mut [R::Value],
 }
 
 /// The first step: the rows that a row of outputs covers become one.
@@ -71,40 +69,15 @@ struct Row {
     height: Window,
 }
 
-/// Part of a row of outputs; those of `interior` have equal windows at equal distances.
-struct Outputs {
-    all: Range<usize>,
-    interior: Range<usize>,
-}
-
-impl Outputs {
-    #[inline(always)]
-    fn cut(all: Range<usize>, interior: &Range<usize>) -> Self {
-        let start = interior.start.clamp(all.start, all.end);
-        let end = interior.end.clamp(start, all.end);
-        Outputs { all, interior: start..end }
-    }
-
-    #[inline(always)]
-    fn border(&self) -> impl Iterator<Item = usize> {
-        (self.all.start..self.interior.start).chain(self.interior.end..self.all.end)
-    }
-}
-
-impl<E: Element, R: Reduction<E>> Body for Tasks<'_, E, R> {
-    type Output = ();
-
-    #[inline(always)]
+impl<E: Element, R: Reduction<E>> Tasks<'_, E, R> {
     fn run(mut self) {
         let mut windows = self.shape.windows(0);
-        let mut interior = windows[2].interior();
         for Tile { plane, start, end } in self.tiling.tiles(self.tasks.clone()) {
             if self.rows.progress.cancelled() {
                 return;
             }
             if self.shape.differs_by_plane() {
                 windows = self.shape.windows(plane);
-                interior = windows[2].interior();
             }
             let (image, channel) = (plane / self.shape.channels, plane % self.shape.channels);
             for z in start[0]..end[0] {
@@ -114,9 +87,8 @@ impl<E: Element, R: Reduction<E>> Body for Tasks<'_, E, R> {
                     let mut x = start[2];
                     while x < end[2] {
                         let (next, covered) = windows[2].fitting(x, end[2].min(x + BLOCK), BLOCK);
-                        let outputs = Outputs::cut(x..next, &interior);
-                        self.reduce(&row, &windows[2], &outputs, covered);
-                        self.write(&row, &windows[2], &outputs);
+                        self.reduce(&row, &windows[2], x..next, covered);
+                        self.write(&row, &windows[2], x..next);
                         x = next;
                     }
                 }
@@ -128,25 +100,33 @@ impl<E: Element, R: Reduction<E>> Body for Tasks<'_, E, R> {
 impl<E: Element, R: Reduction<E>> Tasks<'_, E, R> {
     /// Outputs whose windows cover `covered`: either several in one block, or one that takes several blocks.
     #[inline(always)]
-    fn reduce(&mut self, row: &Row, windows: &Windows, outputs: &Outputs, covered: Range<usize>) {
+    fn reduce(&mut self, row: &Row, windows: &Windows, outputs: Range<usize>, covered: Range<usize>) {
         let wide = covered.len() > BLOCK;
         let columns = if wide {
-            let window = windows.window(outputs.all.start);
+            let window = windows.window(outputs.start);
             Columns { first: window.first, count: window.taps, step: window.step }
         } else {
             Columns { first: covered.start, count: covered.len(), step: 1 }
         };
         let reduction = self.rows.reduction;
         let combine = |before, value| reduction.combine(before, value);
-        let values = &mut self.values[..outputs.all.len()];
+        let values = &mut self.values[..outputs.len()];
         if !wide {
             let source = self.rows.reduced(row, &columns);
-            return join_columns(reduction, source, covered.start, windows, outputs, values, self.partials);
+            for (value, output) in values.iter_mut().zip(outputs) {
+                let window = windows.window(output);
+                *value = if source.is_empty() || window.taps == 0 {
+                    reduction.empty()
+                } else {
+                    across(&source[window.first - covered.start..][..(window.taps - 1) * window.step + 1], window.step, combine)
+                };
+            }
+            return;
         }
         values[0] = reduction.empty();
         // The first value of each level; the last of them gets the result.
         let count = columns.count.div_ceil(BLOCK);
-        let blocks = &mut self.partials[..levels(count)];
+        let blocks = &mut self.blocks[..levels(count)];
         for block in 0..count {
             if self.rows.progress.cancelled() {
                 return;
@@ -166,26 +146,16 @@ impl<E: Element, R: Reduction<E>> Tasks<'_, E, R> {
     }
 
     #[inline(always)]
-    fn write(&self, row: &Row, windows: &Windows, outputs: &Outputs) {
-        let (reduction, values) = (self.rows.reduction, &*self.values);
+    fn write(&self, row: &Row, windows: &Windows, outputs: Range<usize>) {
+        let (reduction, start) = (self.rows.reduction, outputs.start);
         let size = |window: &Window| (if reduction.counts_padding() { window.extent } else { window.taps }) as i64;
         let rows = size(&row.depth) * size(&row.height);
-        let index = |output: usize| [row.image, row.channel, row.at[0], row.at[1], output];
-        for output in outputs.border() {
-            let divisor = (rows * size(&windows.window(output))).max(1);
-            let value = values[output - outputs.all.start];
-            // SAFETY: planes and tiles are disjoint, and each is one task.
-            unsafe { self.output.write_row(index(output), 1, 1, |_| reduction.finish(value, divisor)) };
-        }
-        let interior = &outputs.interior;
-        if !interior.is_empty() {
-            let divisor = (rows * size(&windows.window(interior.start))).max(1);
-            let values = &values[interior.start - outputs.all.start..interior.end - outputs.all.start];
-            // SAFETY: as above; `write_row` asks for the positions below `values.len()` only.
-            unsafe {
-                let value = |position: usize| reduction.finish(*values.get_unchecked(position), divisor);
-                self.output.write_row(index(interior.start), 1, values.len(), value);
-            }
+        // SAFETY: planes and tiles are disjoint, and each is one task.
+        unsafe {
+            self.output.write_row([row.image, row.channel, row.at[0], row.at[1], start], 1, outputs.len(), |position| {
+                let divisor = rows * size(&windows.window(start + position));
+                reduction.finish(self.values[position], divisor.max(1))
+            });
         }
     }
 }
@@ -293,95 +263,6 @@ fn join_rows<E: Element, R: Reduction<E>>(reduction: R, rows: &[&[E]], fresh: bo
             for row in rows {
                 for (value, element) in reduced.iter_mut().zip(*row) {
                     *value = reduction.combine(*value, lift(element));
-                }
-            }
-        }
-    }
-}
-
-/// The columns of every window joined; `source` holds those from `start` on, or none if no window has any rows.
-#[inline(always)]
-fn join_columns<E: Element, R: Reduction<E>>(
-    reduction: R,
-    source: &[R::Value],
-    start: usize,
-    windows: &Windows,
-    outputs: &Outputs,
-    values: &mut [R::Value],
-    partials: &mut [R::Value],
-) {
-    let Outputs { all, interior } = outputs;
-    let (window, stride) = (windows.window(interior.start.min(all.end - 1)), windows.stride());
-    // Vectors of outputs: of wide windows only where there are many, and their columns are near each other or few.
-    let chains = if window.taps <= PARTIALS { 1 } else { PARTIALS };
-    let near = stride <= 4 || window.taps < 3 * PARTIALS;
-    let vectors = !source.is_empty() && (chains == 1 || (near && interior.len() >= PARTIALS));
-    let vectors = if vectors { interior.clone() } else { all.start..all.start };
-    for output in (all.start..vectors.start).chain(vectors.end..all.end) {
-        let window = windows.window(output);
-        values[output - all.start] = if source.is_empty() || window.taps == 0 {
-            reduction.empty()
-        } else {
-            let columns = &source[window.first - start..][..(window.taps - 1) * window.step + 1];
-            across(columns, window.step, |before, value| reduction.combine(before, value))
-        };
-    }
-    if vectors.is_empty() {
-        return;
-    }
-    let values = &mut values[vectors.start - all.start..vectors.end - all.start];
-    let partials = &mut partials[..values.len()];
-    for lane in 0..chains {
-        let first = window.first - start + lane * window.step;
-        let chain = Window { first, taps: (window.taps - lane).div_ceil(chains), step: chains * window.step, ..window };
-        let joined = if lane == 0 { &mut *values } else { &mut *partials };
-        match stride {
-            1 => strided::<E, R, 1>(reduction, source, 1, &chain, joined),
-            2 => strided::<E, R, 2>(reduction, source, 2, &chain, joined),
-            3 => strided::<E, R, 3>(reduction, source, 3, &chain, joined),
-            4 => strided::<E, R, 4>(reduction, source, 4, &chain, joined),
-            _ => strided::<E, R, 0>(reduction, source, stride, &chain, joined),
-        }
-        if lane > 0 {
-            for (value, partial) in values.iter_mut().zip(&*partials) {
-                *value = reduction.combine(*value, *partial);
-            }
-        }
-    }
-}
-
-/// The columns of windows `STRIDE` apart (`stride` where that is 0), of which `window` is the first, from left to right.
-#[inline(always)]
-fn strided<E: Element, R: Reduction<E>, const STRIDE: usize>(
-    reduction: R,
-    source: &[R::Value],
-    stride: usize,
-    window: &Window,
-    values: &mut [R::Value],
-) {
-    let first = window.first;
-    let stride = if STRIDE == 0 { stride } else { STRIDE };
-    assert!(first + (values.len() - 1) * stride + (window.taps - 1) * window.step < source.len());
-    // SAFETY: the largest index, that of the last value's last tap, was asserted.
-    let column = |output: usize, tap: usize| unsafe { *source.get_unchecked(first + output * stride + tap * window.step) };
-    match window.taps {
-        1 => {
-            for (output, value) in values.iter_mut().enumerate() {
-                *value = column(output, 0);
-            }
-        }
-        2 => {
-            for (output, value) in values.iter_mut().enumerate() {
-                *value = reduction.combine(column(output, 0), column(output, 1));
-            }
-        }
-        taps => {
-            for (output, value) in values.iter_mut().enumerate() {
-                *value = reduction.combine(reduction.combine(column(output, 0), column(output, 1)), column(output, 2));
-            }
-            for tap in 3..taps {
-                for (output, value) in values.iter_mut().enumerate() {
-                    *value = reduction.combine(*value, column(output, tap));
                 }
             }
         }

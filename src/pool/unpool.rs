@@ -6,20 +6,37 @@ use crate::array::{Element, SharedOutput, View, ViewMut};
 use crate::error::Error;
 use crate::parallel::for_each_chunk;
 
+/// How indices of an unpool count.
+#[derive(Clone, Copy)]
+pub struct Places {
+    /// The spatial sizes they count in, at most the output's.
+    pub sizes: [usize; 3],
+    /// Whether the planes before count too.
+    pub of_array: bool,
+}
+
 /// Writes every element of `input` at its index into the plane of `output` of the same batch and channel.
-pub fn unpool<E: Element>(input: &View<'_, E>, indices: &View<'_, i64>, output: &mut ViewMut<'_, E>) -> Result<(), Error> {
+pub fn unpool<E: Element>(
+    input: &View<'_, E>,
+    indices: &View<'_, i64>,
+    places: Places,
+    output: &mut ViewMut<'_, E>,
+) -> Result<(), Error> {
     let ([batch, channels, depth, height, width], target) = (input.shape(), output.shape());
     assert_eq!(indices.shape(), input.shape());
     assert_eq!(target[..2], input.shape()[..2]);
-    let plane: usize = target[2..].iter().product();
-    if plane == 0 {
+    assert!((0..3).all(|axis| places.sizes[axis] <= target[2 + axis]));
+    let [_, rows, columns] = places.sizes;
+    let plane: usize = places.sizes.iter().product();
+    if target[2..].contains(&0) {
         return Ok(());
     }
-    let wrong: Mutex<Option<i64>> = Mutex::new(None);
+    let wrong: Mutex<Option<(i64, i64)>> = Mutex::new(None);
     let shared = SharedOutput::new(output);
-    for_each_chunk(batch * channels, depth * height * width + plane, |planes, progress| {
+    for_each_chunk(batch * channels, depth * height * width + target[2..].iter().product::<usize>(), |planes, progress| {
         for index in planes {
             let (image, channel) = (index / channels, index % channels);
+            let before = if places.of_array { (index * plane) as i64 } else { 0 };
             for z in 0..target[2] {
                 for y in 0..target[3] {
                     if progress.cancelled() {
@@ -36,14 +53,14 @@ pub fn unpool<E: Element>(input: &View<'_, E>, indices: &View<'_, i64>, output: 
                     }
                     for x in 0..width {
                         let at = [image, channel, z, y, x];
-                        let place = *indices.get(at);
-                        if place < 0 || place as usize >= plane {
-                            *wrong.lock().expect("nobody panics while holding it") = Some(place);
+                        let given = *indices.get(at);
+                        let place = given.wrapping_sub(before) as usize;
+                        if place >= plane {
+                            *wrong.lock().expect("nobody panics while holding it") = Some((given, before));
                             return;
                         }
-                        let place = place as usize;
-                        let row = place / target[4];
-                        let to = [image, channel, row / target[3], row % target[3], place % target[4]];
+                        let row = place / columns;
+                        let to = [image, channel, row / rows, row % rows, place % columns];
                         // SAFETY: a plane is one task.
                         unsafe { shared.write_row(to, 1, 1, |_| *input.get(at)) };
                     }
@@ -53,10 +70,11 @@ pub fn unpool<E: Element>(input: &View<'_, E>, indices: &View<'_, i64>, output: 
     })?;
     match wrong.into_inner().expect("nobody panics while holding it") {
         None => Ok(()),
-        Some(got) if got < 0 => Err(Error::TooSmall { argument: "indices", got, least: 0 }),
-        Some(got) => {
-            let because = format!("the output has {} * {} * {} = {plane} elements a plane", target[2], target[3], target[4]);
-            Err(Error::TooLarge { argument: "indices", got, most: plane as i64 - 1, because })
+        Some((got, least)) if got < least => Err(Error::TooSmall { argument: "indices", got, least }),
+        Some((got, least)) => {
+            let [depth, rows, columns] = places.sizes;
+            let because = format!("a plane has {depth} * {rows} * {columns} = {plane} elements, here from {least} on");
+            Err(Error::TooLarge { argument: "indices", got, most: least + plane as i64 - 1, because })
         }
     }
 }

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyList, PyString, PyTuple};
 
 use crate::error::Error;
-use crate::shape::{Padding, PaddingMode};
+use crate::shape::{Padding, PaddingMode, Rule};
 
 /// Most characters of a value that a message repeats.
 const SHOWN: usize = 60;
@@ -114,16 +114,17 @@ pub(super) fn is_empty_sequence(value: &Bound<'_, PyAny>) -> bool {
     sequence(value).is_some_and(|items| items.is_empty())
 }
 
-/// The `padding` of a convolution: a number, a sequence, "valid", "same", or a (before, after) pair for each axis.
+/// A number, a sequence, a (before, after) pair for each axis, or a text: "valid", "same" or "same_lower".
 pub(super) fn padding(value: &Bound<'_, PyAny>, spatial: usize) -> PyResult<Padding> {
     if let Ok(text) = value.cast::<PyString>() {
         return match text.to_string_lossy().as_ref() {
             "valid" => Ok(Padding::Valid),
             "same" => Ok(Padding::Same),
+            "same_lower" => Ok(Padding::SameLower),
             other => Err(Error::Value {
                 argument: "padding",
                 got: format!("{other:?}"),
-                rule: "as a text it must be \"valid\" or \"same\"".to_string(),
+                rule: "as a text it must be \"valid\", \"same\" or \"same_lower\"".to_string(),
             }
             .into()),
         };
@@ -159,6 +160,16 @@ pub(super) fn padding_mode(value: &Bound<'_, PyAny>) -> PyResult<PaddingMode> {
             }
             .into());
         }
+    })
+}
+
+/// The `rule` of a pool.
+pub(super) fn rule(value: &Bound<'_, PyAny>) -> PyResult<Rule> {
+    let text = value.cast::<PyString>().map_err(|_| wrong_kind("rule", value, "a text"))?;
+    let text = text.to_string_lossy();
+    Rule::ALL.into_iter().find(|rule| rule.name() == text).ok_or_else(|| {
+        let rule = format!("it must be one of {}", Rule::ALL.map(|rule| format!("{:?}", rule.name())).join(", "));
+        Error::Value { argument: "rule", got: format!("{text:?}"), rule }.into()
     })
 }
 

@@ -10,6 +10,7 @@ mod layers;
 mod pool;
 mod unfold;
 mod unpooled;
+mod windows;
 
 use pyo3::prelude::*;
 
@@ -27,6 +28,8 @@ mod _convrs {
     use super::pool::{adaptive_avg_pool, adaptive_max_pool, avg_pool, fractional_max_pool, lp_pool, max_pool, max_unpool};
     #[pymodule_export]
     use super::unfold::{fold, unfold};
+    #[pymodule_export]
+    use super::windows::{adaptive_windows, fractional_windows, sliding_windows};
     #[pymodule_export]
     use super::{fma_peak, get_num_threads, instruction_set, multiply_add, set_num_threads};
 

@@ -6,21 +6,28 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use super::arguments::{exactly_per_axis, flag, integer, is_empty_sequence, number, optional_per_axis, per_axis};
+use super::arguments::{
+    exactly_per_axis, flag, integer, is_empty_sequence, number, optional_per_axis, padding as paddings, per_axis,
+    rule as named_rule,
+};
 use super::arrays::{Input, Output, isa};
 use super::fractional::{Samples, sizes_from_ratio};
 use super::kinds::{any_element, float_element, integer_element, number_element, ordered_element, stored_element};
-use crate::array::{DType, Element, RANK};
+use crate::array::{Accumulator, DType, Element, RANK};
 use crate::error::Error;
-use crate::pool::{Average, Extreme, Max, Power, Reduction, run, run_converted, run_with_indices, unpool};
-use crate::shape::{PoolParams, PoolShape};
+use crate::pool::{
+    Average, Extreme, Extremum, Max, Places, Power, Reduction, fill_empty, rebase, run, run_converted, run_extremum,
+    run_extremum_with_indices, unpool,
+};
+use crate::shape::{IndexBase, Padding, PoolParams, PoolShape, Rule};
 
-/// Maximum over windows; see `convrs.max_pool2d`.
+/// Maximum, or the `smallest` element, over windows; see `convrs.max_pool2d` and `convrs.min_pool2d`.
 #[pyfunction]
-#[pyo3(signature = (n, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, out, /))]
+#[pyo3(signature = (n, smallest, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, rule, out, /))]
 #[allow(clippy::too_many_arguments)]
 pub(super) fn max_pool<'py>(
     n: usize,
+    smallest: bool,
     input: &Bound<'py, PyAny>,
     kernel_size: &Bound<'py, PyAny>,
     stride: &Bound<'py, PyAny>,
@@ -28,18 +35,18 @@ pub(super) fn max_pool<'py>(
     dilation: &Bound<'py, PyAny>,
     ceil_mode: &Bound<'py, PyAny>,
     return_indices: &Bound<'py, PyAny>,
+    rule: &Bound<'py, PyAny>,
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let pool = Pool::new(n, input)?;
-    let mut params = sliding(n, kernel_size, stride, ceil_mode)?;
-    params.padding = per_axis("padding", padding, n, 0)?;
-    params.dilation = per_axis("dilation", dilation, n, 1)?;
-    pool.max(&PoolShape::sliding(pool.input.five(n), &params)?, return_indices, out)
+    let params = sliding(n, kernel_size, stride, padding, dilation, ceil_mode, rule)?;
+    let extremum = Extremum { smallest, ignores_nan: params.rule.ignores_nan() };
+    pool.extremum(&PoolShape::sliding(pool.input.five(n), &params)?, extremum, params.rule, return_indices, out)
 }
 
 /// Mean over windows; see `convrs.avg_pool2d`.
 #[pyfunction]
-#[pyo3(signature = (n, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, out, /))]
+#[pyo3(signature = (n, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, dilation, rule, out, /))]
 #[allow(clippy::too_many_arguments)]
 pub(super) fn avg_pool<'py>(
     n: usize,
@@ -50,24 +57,28 @@ pub(super) fn avg_pool<'py>(
     ceil_mode: &Bound<'py, PyAny>,
     count_include_pad: &Bound<'py, PyAny>,
     divisor_override: Option<&Bound<'py, PyAny>>,
+    dilation: &Bound<'py, PyAny>,
+    rule: &Bound<'py, PyAny>,
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let pool = Pool::new(n, input)?;
-    let mut params = sliding(n, kernel_size, stride, ceil_mode)?;
-    params.padding = per_axis("padding", padding, n, 0)?;
+    let mut params = sliding(n, kernel_size, stride, padding, dilation, ceil_mode, rule)?;
     params.kernel_within_input = n == 3;
     let divisor = divisor_override.map(|value| integer("divisor_override", value)).transpose()?;
     if divisor == Some(0) {
         let rule = "a sum is divided by it, so it must not be 0; the nearest legal value is 1".to_string();
         return Err(Error::Value { argument: "divisor_override", got: "0".to_string(), rule }.into());
     }
-    let average = Average { count_include_pad: flag("count_include_pad", count_include_pad)?, divisor };
-    pool.average(&PoolShape::sliding(pool.input.five(n), &params)?, average, out)
+    let count_include_pad = params.rule.counts_padding(flag("count_include_pad", count_include_pad)?);
+    let shape = PoolShape::sliding(pool.input.five(n), &params)?;
+    let empty_is_nan = params.rule.has_empty_windows() && !count_include_pad && divisor.is_none();
+    pool.average(&shape, Average { count_include_pad, divisor }, empty_is_nan, out)
 }
 
 /// Power mean over windows; see `convrs.lp_pool2d`.
 #[pyfunction]
-#[pyo3(signature = (n, input, norm_type, kernel_size, stride, ceil_mode, out, /))]
+#[pyo3(signature = (n, input, norm_type, kernel_size, stride, ceil_mode, padding, dilation, rule, out, /))]
+#[allow(clippy::too_many_arguments)]
 pub(super) fn lp_pool<'py>(
     n: usize,
     input: &Bound<'py, PyAny>,
@@ -75,6 +86,9 @@ pub(super) fn lp_pool<'py>(
     kernel_size: &Bound<'py, PyAny>,
     stride: &Bound<'py, PyAny>,
     ceil_mode: &Bound<'py, PyAny>,
+    padding: &Bound<'py, PyAny>,
+    dilation: &Bound<'py, PyAny>,
+    rule: &Bound<'py, PyAny>,
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let norm = number("norm_type", norm_type)?;
@@ -83,17 +97,29 @@ pub(super) fn lp_pool<'py>(
         return Err(Error::Value { argument: "norm_type", got: "0".to_string(), rule }.into());
     }
     exactly_per_axis("kernel_size", kernel_size, n, 1)?;
-    let params = PoolParams { kernel_within_input: n == 3 && norm.is_finite(), ..sliding(n, kernel_size, stride, ceil_mode)? };
+    let params = PoolParams {
+        kernel_within_input: n == 3 && norm.is_finite(),
+        ..sliding(n, kernel_size, stride, padding, dilation, ceil_mode, rule)?
+    };
+    let rule = params.rule;
+    if rule.is_tensorflows() {
+        let rule = "TensorFlow has no power mean; the nearest rules are \"torch\" and \"onnx\"".to_string();
+        return Err(Error::Value { argument: "rule", got: format!("{:?}", params.rule.name()), rule }.into());
+    }
+    if rule == Rule::CoreMl && norm != 2.0 {
+        let rule = "Core ML has the power mean of 2 alone".to_string();
+        return Err(Error::Value { argument: "norm_type", got: norm.to_string(), rule }.into());
+    }
     let pool = Pool::new(n, input)?;
     let shape = PoolShape::sliding(pool.input.five(n), &params)?;
-    let power = Power { norm, taps: params.kernel.iter().product() };
+    let power = Power { norm, taps: rule.powers_as_torch().then(|| params.kernel.iter().product()) };
     if pool.input.dtype.is_integer() {
         return pool.norm_of_integers(&shape, power, out);
     }
     if norm.is_infinite() {
-        return float_element!(pool.input, E => pool.reduce::<E, _>(&shape, Extreme { sign: norm.signum() }, out));
+        return float_element!(pool.input, E => pool.reduce::<E, _>(&shape, Extreme { sign: norm.signum() }, None, out));
     }
-    float_element!(pool.input, E => pool.reduce::<E, _>(&shape, power, out))
+    float_element!(pool.input, E => pool.reduce::<E, _>(&shape, power, None, out))
 }
 
 /// Mean over as many windows as asked for; see `convrs.adaptive_avg_pool2d`.
@@ -108,7 +134,7 @@ pub(super) fn adaptive_avg_pool<'py>(
     let pool = Pool::new(n, input)?;
     let shape =
         PoolShape::adaptive(pool.input.five(n), n, optional_per_axis("output_size", output_size, n)?, n < 3 || pool.unbatched())?;
-    pool.average(&shape, Average { count_include_pad: false, divisor: None }, out)
+    pool.average(&shape, Average { count_include_pad: false, divisor: None }, false, out)
 }
 
 /// Maximum over as many windows as asked for; see `convrs.adaptive_max_pool2d`.
@@ -123,7 +149,7 @@ pub(super) fn adaptive_max_pool<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let pool = Pool::new(n, input)?;
     let shape = PoolShape::adaptive(pool.input.five(n), n, optional_per_axis("output_size", output_size, n)?, pool.unbatched())?;
-    pool.max(&shape, return_indices, out)
+    pool.extremum(&shape, TORCHS, Rule::Torch, return_indices, out)
 }
 
 /// Maximum over windows at pseudo-random distances; see `convrs.fractional_max_pool2d`.
@@ -149,12 +175,13 @@ pub(super) fn fractional_max_pool<'py>(
         (None, None) => return Err(PyValueError::new_err("give output_size or output_ratio")),
     };
     let samples = Samples::new(n, random_samples, &pool.input, &five)?;
-    pool.max(&PoolShape::fractional(five, n, kernel, output, &*samples.of_plane, samples.round)?, return_indices, out)
+    let shape = PoolShape::fractional(five, n, kernel, output, &*samples.of_plane, samples.round)?;
+    pool.extremum(&shape, TORCHS, Rule::Torch, return_indices, out)
 }
 
 /// The inverse of a max pool; see `convrs.max_unpool2d`.
 #[pyfunction]
-#[pyo3(signature = (n, input, indices, kernel_size, stride, padding, output_size, out, /))]
+#[pyo3(signature = (n, input, indices, kernel_size, stride, padding, output_size, rule, out, /))]
 #[allow(clippy::too_many_arguments)]
 pub(super) fn max_unpool<'py>(
     n: usize,
@@ -164,6 +191,7 @@ pub(super) fn max_unpool<'py>(
     stride: &Bound<'py, PyAny>,
     padding: &Bound<'py, PyAny>,
     output_size: Option<&Bound<'py, PyAny>>,
+    rule: &Bound<'py, PyAny>,
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let pool = Pool::new(n, input)?;
@@ -176,15 +204,30 @@ pub(super) fn max_unpool<'py>(
         let rule = format!("it must have the shape of input, {:?}", pool.input.shape());
         return Err(Error::Shape { argument: "indices", got: format!("{:?}", indices.shape()), rule }.into());
     }
+    let rule = named_rule(rule)?;
+    if !matches!(rule, Rule::Torch | Rule::Onnx) {
+        let got = format!("{:?}", rule.name());
+        let rule = "an unpool knows \"torch\" and \"onnx\"".to_string();
+        return Err(Error::Value { argument: "rule", got, rule }.into());
+    }
     let kernel = exactly_per_axis("kernel_size", kernel_size, n, 1)?;
     let stride = if stride.is_none() { kernel } else { exactly_per_axis("stride", stride, n, 1)? };
-    let padding = exactly_per_axis("padding", padding, n, 0)?;
+    let padding =
+        if rule == Rule::Torch { Padding::symmetric(exactly_per_axis("padding", padding, n, 0)?) } else { paddings(padding, n)? };
     let params =
-        PoolParams { spatial: n, kernel, stride, padding, dilation: [1; 3], ceil_mode: false, kernel_within_input: false };
+        PoolParams { spatial: n, kernel, stride, padding, dilation: [1; 3], ceil_mode: false, rule, kernel_within_input: false };
     let wanted = output_size.map(|size| super::unpooled::wanted(size, n)).transpose()?;
     let five = pool.input.five(n);
     PoolShape::not_empty(five, n, false)?;
-    let spatial = params.unpooled([five[2], five[3], five[4]], wanted)?;
+    let pooled = [five[2], five[3], five[4]];
+    let spatial = params.unpooled(pooled, wanted)?;
+    let of_array = rule.index_base() == Some(IndexBase::Array);
+    // ONNX counts in the smallest size, whatever size is asked for (onnx#2398).
+    let sizes = if of_array { params.unpooled(pooled, None)? } else { spatial };
+    if let Some(axis) = (0..3).find(|&axis| spatial[axis] < sizes[axis]) {
+        let (got, least) = (spatial[axis] as i64, sizes[axis] as i64);
+        return Err(Error::TooSmall { argument: "output_size", got, least }.into());
+    }
     let mut result = Output::new(
         out,
         &pool.result_shape([five[0], five[1], spatial[0], spatial[1], spatial[2]]),
@@ -195,22 +238,36 @@ pub(super) fn max_unpool<'py>(
     stored_element!(pool.input, E => {
         let (source, places) = (pool.input.view::<E>(n), indices.view::<i64>(n));
         let mut output = result.view::<E>(n);
-        py.detach(|| unpool(&source, &places, &mut output))?;
+        py.detach(|| unpool(&source, &places, Places { sizes, of_array }, &mut output))?;
     });
     Ok(result.into_any())
 }
 
-/// The parameters that all sliding pools share.
-fn sliding(
+/// Torch's maximum.
+const TORCHS: Extremum = Extremum { smallest: false, ignores_nan: false };
+
+/// The parameters of a sliding pool.
+pub(super) fn sliding(
     n: usize,
     kernel_size: &Bound<'_, PyAny>,
     stride: &Bound<'_, PyAny>,
+    padding: &Bound<'_, PyAny>,
+    dilation: &Bound<'_, PyAny>,
     ceil_mode: &Bound<'_, PyAny>,
+    rule: &Bound<'_, PyAny>,
 ) -> PyResult<PoolParams> {
     let kernel = per_axis("kernel_size", kernel_size, n, 1)?;
     let stride = if stride.is_none() || is_empty_sequence(stride) { kernel } else { per_axis("stride", stride, n, 1)? };
-    let ceil_mode = flag("ceil_mode", ceil_mode)?;
-    Ok(PoolParams { spatial: n, kernel, stride, padding: [0; 3], dilation: [1; 3], ceil_mode, kernel_within_input: false })
+    Ok(PoolParams {
+        spatial: n,
+        kernel,
+        stride,
+        padding: paddings(padding, n)?,
+        dilation: per_axis("dilation", dilation, n, 1)?,
+        ceil_mode: flag("ceil_mode", ceil_mode)?,
+        rule: named_rule(rule)?,
+        kernel_within_input: false,
+    })
 }
 
 struct Pool<'py> {
@@ -233,43 +290,82 @@ impl<'py> Pool<'py> {
         self.input.without_neutral_axes(self.spatial, five)
     }
 
-    fn average(&self, shape: &PoolShape, average: Average, out: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
-        any_element!(self.input, E => self.reduce::<E, _>(shape, average, out))
-    }
-
-    fn max(
+    /// `empty_is_nan` is for windows without elements, 0 / 0.
+    fn average(
         &self,
         shape: &PoolShape,
+        average: Average,
+        empty_is_nan: bool,
+        out: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        any_element!(self.input, E => {
+            let real = <E as Element>::Accumulator::ACTIVATES;
+            let empty = (empty_is_nan && real).then(|| E::narrow(<E as Element>::Accumulator::from_f64(f64::NAN)));
+            self.reduce::<E, _>(shape, average, empty, out)
+        })
+    }
+
+    fn extremum(
+        &self,
+        shape: &PoolShape,
+        extremum: Extremum,
+        rule: Rule,
         return_indices: &Bound<'py, PyAny>,
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let return_indices = flag("return_indices", return_indices)?;
+        let base = match (flag("return_indices", return_indices)?, rule.index_base()) {
+            (false, _) => None,
+            (true, Some(base)) => Some(base),
+            (true, None) => {
+                let rule = format!("rule=\"{}\" has none; leave it False", rule.name());
+                return Err(Error::Value { argument: "return_indices", got: "True".to_string(), rule }.into());
+            }
+        };
         ordered_element!(self.input, E => {
-            if !return_indices {
-                return self.reduce::<E, _>(shape, Max, out);
+            let empty = rule.has_empty_windows().then(|| extremum.nothing::<E>());
+            if base.is_none() && extremum.is_plain() {
+                return self.reduce::<E, _>(shape, Max, empty, out);
             }
             let py = self.input.py();
             let sizes = self.result_shape(shape.output_shape());
             let mut result = Output::new(out, &sizes, &self.input.descriptor(), &[&self.input])?;
-            let mut winners = Output::indices(py, &sizes)?;
+            let mut winners = base.map(|_| Output::indices(py, &sizes)).transpose()?;
             let input = self.input.view::<E>(self.spatial);
-            let (mut output, mut indices) = (result.view::<E>(self.spatial), winners.view::<i64>(self.spatial));
-            py.detach(|| run_with_indices(isa(), shape, &input, &mut output, &mut indices))?;
-            Ok(PyTuple::new(py, [result.into_any(), winners.into_any()])?.into_any())
+            let mut output = result.view::<E>(self.spatial);
+            let mut indices = winners.as_mut().map(|winners| winners.view::<i64>(self.spatial));
+            py.detach(|| {
+                match (&mut indices, base) {
+                    (Some(indices), Some(base)) => {
+                        run_extremum_with_indices(isa(), shape, extremum, &input, &mut output, indices)?;
+                        rebase(shape, base, indices)?;
+                    }
+                    _ => run_extremum(isa(), shape, extremum, &input, &mut output)?,
+                }
+                empty.map_or(Ok(()), |empty| fill_empty(shape, &mut output, empty))
+            })?;
+            match winners {
+                Some(winners) => Ok(PyTuple::new(py, [result.into_any(), winners.into_any()])?.into_any()),
+                None => Ok(result.into_any()),
+            }
         })
     }
 
+    /// `empty` is written where a window has no elements.
     fn reduce<E: Element, R: Reduction<E>>(
         &self,
         shape: &PoolShape,
         reduction: R,
+        empty: Option<E>,
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let sizes = self.result_shape(shape.output_shape());
         let mut result = Output::new(out, &sizes, &self.input.descriptor(), &[&self.input])?;
         let input = self.input.view::<E>(self.spatial);
         let mut output = result.view::<E>(self.spatial);
-        self.input.py().detach(|| run(isa(), shape, reduction, &input, &mut output))?;
+        self.input.py().detach(|| {
+            run(isa(), shape, reduction, &input, &mut output)?;
+            empty.map_or(Ok(()), |empty| fill_empty(shape, &mut output, empty))
+        })?;
         Ok(result.into_any())
     }
 

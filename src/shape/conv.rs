@@ -1,5 +1,7 @@
 //! A whole convolution: arguments in, checked sizes out.
 
+use std::fmt;
+
 use super::RANK;
 use super::axis::{AxisPass, PaddingMode, conv_output};
 use crate::error::{Error, checked_product};
@@ -11,8 +13,63 @@ pub enum Padding {
     Valid,
     /// Output size = ceil(input / stride); an odd element goes after.
     Same,
+    /// The same, but an odd element goes before.
+    SameLower,
     /// Before and after, for depth, height, width.
     Explicit([(i64, i64); 3]),
+}
+
+impl Padding {
+    /// The same number of elements on both sides, for depth, height, width.
+    pub fn symmetric(sides: [i64; 3]) -> Self {
+        Padding::Explicit(sides.map(|side| (side, side)))
+    }
+
+    /// Whether it is none at all.
+    pub(super) fn is_none(&self) -> bool {
+        matches!(self, Padding::Valid | Padding::Explicit([(0, 0), (0, 0), (0, 0)]))
+    }
+
+    /// Elements before and after one axis.
+    pub(super) fn of_axis(
+        &self,
+        axis: usize,
+        input: usize,
+        kernel: usize,
+        stride: usize,
+        dilation: usize,
+    ) -> Result<(usize, usize), Error> {
+        match self {
+            Padding::Valid => Ok((0, 0)),
+            Padding::Same | Padding::SameLower => {
+                let overflow = Error::Overflow { what: "the padded input" };
+                let effective = (kernel - 1).checked_mul(dilation).and_then(|span| span.checked_add(1)).ok_or(overflow)?;
+                let covered = (input.div_ceil(stride).max(1) - 1) * stride;
+                let total = covered.saturating_add(effective).saturating_sub(input.max(1));
+                let (less, more) = (total / 2, total - total / 2);
+                Ok(if *self == Padding::Same { (less, more) } else { (more, less) })
+            }
+            Padding::Explicit(pairs) => {
+                let (before, after) = pairs[axis];
+                match [before, after].into_iter().find(|&side| side < 0) {
+                    Some(got) => Err(Error::TooSmall { argument: "padding", got, least: 0 }),
+                    None => Ok((before as usize, after as usize)),
+                }
+            }
+        }
+    }
+}
+
+/// As Python writes it, with all three axes.
+impl fmt::Display for Padding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Padding::Valid => write!(f, "\"valid\""),
+            Padding::Same => write!(f, "\"same\""),
+            Padding::SameLower => write!(f, "\"same_lower\""),
+            Padding::Explicit(pairs) => write!(f, "{pairs:?}"),
+        }
+    }
 }
 
 /// The arguments of a convolution; axes are depth, height, width.
@@ -102,7 +159,7 @@ impl ConvShape {
         let mut before = [0; 3];
         let mut output = [0; 3];
         for axis in 0..3 {
-            let padding = axis_padding(&params.padding, axis, spatial[axis], kernel[axis], stride[axis], dilation[axis])?;
+            let padding = params.padding.of_axis(axis, spatial[axis], kernel[axis], stride[axis], dilation[axis])?;
             if let Some(most) = params.mode.most(spatial[axis])
                 && padding.0.max(padding.1) > most
             {
@@ -231,7 +288,7 @@ impl ConvShape {
         for axis in 0..3 {
             let (before, after) = match &params.padding {
                 Padding::Explicit(pairs) => pairs[axis],
-                Padding::Valid | Padding::Same => (0, 0),
+                Padding::Valid | Padding::Same | Padding::SameLower => (0, 0),
             };
             let reach = weight[2 + axis].saturating_sub(1).saturating_mul(params.dilation[axis].max(1) as usize);
             input[2 + axis] = reach.saturating_add(before.max(after).max(0) as usize).saturating_add(1);
@@ -322,31 +379,4 @@ fn checked_kernel(weight: [usize; RANK], spatial: usize) -> Result<[usize; 3], E
 
 fn nearest_multiple(value: usize, of: usize) -> usize {
     ((value + of / 2) / of).max(1) * of
-}
-
-fn axis_padding(
-    padding: &Padding,
-    axis: usize,
-    input: usize,
-    kernel: usize,
-    stride: usize,
-    dilation: usize,
-) -> Result<(usize, usize), Error> {
-    match padding {
-        Padding::Valid => Ok((0, 0)),
-        Padding::Same => {
-            let overflow = Error::Overflow { what: "the padded input" };
-            let effective = (kernel - 1).checked_mul(dilation).and_then(|span| span.checked_add(1)).ok_or(overflow)?;
-            let covered = (input.div_ceil(stride).max(1) - 1) * stride;
-            let total = covered.saturating_add(effective).saturating_sub(input.max(1));
-            Ok((total / 2, total - total / 2))
-        }
-        Padding::Explicit(pairs) => {
-            let (before, after) = pairs[axis];
-            match [before, after].into_iter().find(|&side| side < 0) {
-                Some(got) => Err(Error::TooSmall { argument: "padding", got, least: 0 }),
-                None => Ok((before as usize, after as usize)),
-            }
-        }
-    }
 }

@@ -3,6 +3,7 @@
 mod axis;
 mod conv;
 mod pool;
+mod rule;
 mod unfold;
 mod window;
 
@@ -10,6 +11,7 @@ pub(crate) use axis::gcd;
 pub use axis::{AxisPass, PaddingMode};
 pub use conv::{ConvParams, ConvShape, Padding, TransposedParams};
 pub use pool::{PoolParams, PoolShape, Samples};
+pub use rule::{IndexBase, Rule};
 pub use unfold::{UnfoldParams, UnfoldShape};
 pub use window::{Window, Windows};
 

@@ -1,6 +1,8 @@
 //! A whole pool: arguments in, checked windows out.
 
 use super::RANK;
+use super::conv::Padding;
+use super::rule::Rule;
 use super::window::Windows;
 use crate::error::{Error, checked_product};
 
@@ -11,9 +13,10 @@ pub struct PoolParams {
     pub spatial: usize,
     pub kernel: [i64; 3],
     pub stride: [i64; 3],
-    pub padding: [i64; 3],
+    pub padding: Padding,
     pub dilation: [i64; 3],
     pub ceil_mode: bool,
+    pub rule: Rule,
     /// Torch's 3-D averages refuse a kernel larger than the input without its padding.
     pub kernel_within_input: bool,
 }
@@ -22,21 +25,26 @@ impl PoolParams {
     /// Sizes that a max pool with these parameters would have turned into `pooled`; `wanted` may differ from the smallest
     /// of them by less than a stride in both directions, as in torch.
     pub fn unpooled(&self, pooled: [usize; 3], wanted: Option<[i64; 3]>) -> Result<[usize; 3], Error> {
+        let Padding::Explicit(pairs) = self.padding else {
+            let rule = "an unpool needs numbers, as a rule for it follows from the size that is sought".to_string();
+            return Err(Error::Value { argument: "padding", got: self.padding.to_string(), rule });
+        };
         let mut sizes = [1; 3];
         for axis in 3 - self.spatial..3 {
-            let (kernel, stride, padding) = (self.kernel[axis], self.stride[axis], self.padding[axis]);
-            for (argument, got, least) in [("kernel_size", kernel, 1), ("stride", stride, 1), ("padding", padding, 0)] {
+            let (kernel, stride, (before, after)) = (self.kernel[axis], self.stride[axis], pairs[axis]);
+            for (argument, got, least) in [("kernel_size", kernel, 1), ("stride", stride, 1), ("padding", before.min(after), 0)] {
                 if got < least {
                     return Err(Error::TooSmall { argument, got, least });
                 }
             }
-            let default = (pooled[axis] as i128 - 1) * stride as i128 - 2 * padding as i128 + kernel as i128;
+            let padding = before as i128 + after as i128;
+            let default = (pooled[axis] as i128 - 1) * stride as i128 - padding + kernel as i128;
             let default = i64::try_from(default).map_err(|_| Error::Overflow { what: "the output" })?;
             let size = wanted.map_or(default, |wanted| wanted[axis]);
             let (low, high) = (default.saturating_sub(stride), default.saturating_add(stride));
             let formula = format!(
-                "on spatial axis {} the default is (input - 1) * stride - 2 * padding + kernel = ({} - 1) * {stride} - 2 * {padding} + \
-                 {kernel} = {default}",
+                "on spatial axis {} the default is (input - 1) * stride - padding on both sides + kernel = ({} - 1) * {stride} - \
+                 {padding} + {kernel} = {default}",
                 axis + self.spatial - 3,
                 pooled[axis]
             );
@@ -78,9 +86,14 @@ impl<'a> PoolShape<'a> {
     pub fn sliding(input: [usize; RANK], params: &PoolParams) -> Result<Self, Error> {
         Self::not_empty(input, params.spatial, false)?;
         let first = 3 - params.spatial;
+        let padding = params.rule.padding(&params.padding)?;
+        if params.ceil_mode {
+            let pairs = if let Padding::Explicit(pairs) = &padding { &pairs[first..] } else { &[] };
+            params.rule.check_ceil_mode(params.spatial, pairs)?;
+        }
         let mut windows = [Windows::adaptive(1, 1); 3];
         for axis in first..3 {
-            windows[axis] = sliding_axis(axis - first, input[2 + axis], axis, params)?;
+            windows[axis] = sliding_axis(axis - first, input[2 + axis], axis, params, &padding)?;
         }
         Self::new(input, windows, None)
     }
@@ -185,40 +198,46 @@ impl<'a> PoolShape<'a> {
     }
 }
 
-fn sliding_axis(spatial_axis: usize, input: usize, axis: usize, params: &PoolParams) -> Result<Windows, Error> {
-    let (kernel, stride) = (params.kernel[axis], params.stride[axis]);
-    let (padding, dilation) = (params.padding[axis], params.dilation[axis]);
-    for (argument, got, least) in
-        [("kernel_size", kernel, 1), ("stride", stride, 1), ("padding", padding, 0), ("dilation", dilation, 1)]
-    {
+fn sliding_axis(
+    spatial_axis: usize,
+    input: usize,
+    axis: usize,
+    params: &PoolParams,
+    padding: &Padding,
+) -> Result<Windows, Error> {
+    let (kernel, stride, dilation, rule) = (params.kernel[axis], params.stride[axis], params.dilation[axis], params.rule);
+    for (argument, got, least) in [("kernel_size", kernel, 1), ("stride", stride, 1), ("dilation", dilation, 1)] {
         if got < least {
             return Err(Error::TooSmall { argument, got, least });
         }
     }
-    let effective = dilation as i128 * (kernel as i128 - 1) + 1;
-    // Torch counts the kernel's taps here, whatever the dilation, though its message speaks of the effective size.
-    if padding > kernel / 2 {
+    let (before, after) = padding.of_axis(axis, input, kernel as usize, stride as usize, dilation as usize)?;
+    if let (Padding::Explicit(_), Some(most)) = (padding, rule.most_padding(kernel))
+        && before.max(after) > most as usize
+    {
         let because = format!("half of kernel_size = {kernel}, rounded down");
-        return Err(Error::TooLarge { argument: "padding", got: padding, most: kernel / 2, because });
+        return Err(Error::TooLarge { argument: "padding", got: before.max(after) as i64, most, because });
     }
-    if params.kernel_within_input && kernel as i128 > input as i128 {
+    if params.kernel_within_input && rule == Rule::Torch && kernel as i128 > input as i128 {
         let because = format!("the input size on spatial axis {spatial_axis}, without padding, for a 3-D average");
         return Err(Error::TooLarge { argument: "kernel_size", got: kernel, most: input as i64, because });
     }
-    let padded = input as i128 + 2 * padding as i128;
-    // In ceil mode the last window may hang over the end by less than a stride, if it starts before the padding after the input.
+    let effective = dilation as i128 * (kernel as i128 - 1) + 1;
+    let padded = input as i128 + before as i128 + after as i128;
+    // In ceil mode the last window may hang over the end by less than a stride.
     let overhang = if params.ceil_mode { stride as i128 - 1 } else { 0 };
     if effective > padded + overhang {
         let most = ((padded + overhang - 1).div_euclid(dilation as i128) + 1).max(0) as i64;
         let because = format!(
             "on spatial axis {spatial_axis} the window of dilation * (kernel_size - 1) + 1 = {effective} elements must fit the padded \
-             input of {padding} + {input} + {padding} = {padded}{}",
+             input of {before} + {input} + {after} = {padded}{}",
             if params.ceil_mode { ", plus stride - 1 in ceil mode" } else { "" }
         );
         return Err(Error::TooLarge { argument: "kernel_size", got: kernel, most, because });
     }
     let mut outputs = (padded - effective + overhang) / stride as i128 + 1;
-    if params.ceil_mode && (outputs - 1) * stride as i128 >= input as i128 + padding as i128 {
+    let in_padding = (outputs - 1) * stride as i128 >= input as i128 + before as i128;
+    if params.ceil_mode && in_padding && rule.drops_window_in_padding((before as i64, after as i64)) {
         outputs -= 1;
     }
     if padded + effective + stride as i128 > isize::MAX as i128 / 4 {
@@ -230,6 +249,7 @@ fn sliding_axis(spatial_axis: usize, input: usize, axis: usize, params: &PoolPar
         kernel: kernel as usize,
         stride: stride as usize,
         dilation: dilation as usize,
-        before: padding as usize,
+        before,
+        counted: if rule.counts_overhang() { usize::MAX } else { padded as usize },
     })
 }

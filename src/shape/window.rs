@@ -11,7 +11,8 @@ pub struct Window {
     pub taps: usize,
     /// Distance of two covered elements.
     pub step: usize,
-    /// Elements of the window inside input and padding together: the axis' part in an average that counts the padding.
+    /// The axis' part in the divisor of an average that counts the padding: elements inside input and padding together, or for
+    /// some rules all elements of the kernel.
     pub extent: usize,
 }
 
@@ -19,8 +20,8 @@ pub struct Window {
 #[derive(Debug, Clone, Copy)]
 #[allow(missing_docs)]
 pub enum Windows {
-    /// Equal windows at equal distances.
-    Sliding { input: usize, outputs: usize, kernel: usize, stride: usize, dilation: usize, before: usize },
+    /// Equal windows at equal distances. Elements count for an extent up to `counted`, from the beginning of the padding on.
+    Sliding { input: usize, outputs: usize, kernel: usize, stride: usize, dilation: usize, before: usize, counted: usize },
     /// Output `i` covers floor(i * input / outputs) to ceil((i + 1) * input / outputs), as torch's adaptive pools.
     Adaptive { input: usize, outputs: usize },
     /// Equal windows at the pseudo-random distances of Graham, "Fractional Max-Pooling" (arXiv:1412.6071).
@@ -32,7 +33,7 @@ impl Windows {
     pub fn adaptive(input: usize, outputs: usize) -> Self {
         if outputs > 0 && input.is_multiple_of(outputs) {
             let kernel = input / outputs;
-            Windows::Sliding { input, outputs, kernel, stride: kernel, dilation: 1, before: 0 }
+            Windows::Sliding { input, outputs, kernel, stride: kernel, dilation: 1, before: 0, counted: input }
         } else {
             Windows::Adaptive { input, outputs }
         }
@@ -49,7 +50,7 @@ impl Windows {
     #[inline(always)]
     pub fn window(&self, index: usize) -> Window {
         match *self {
-            Windows::Sliding { input, kernel, stride, dilation, before, .. } => {
+            Windows::Sliding { input, kernel, stride, dilation, before, counted, .. } => {
                 let start = index * stride;
                 // Most windows are whole; they need no division.
                 let skipped = if start >= before { 0 } else { (before - start).div_ceil(dilation) };
@@ -62,7 +63,9 @@ impl Windows {
                 } else {
                     0
                 };
-                Window { first, taps, step: dilation, extent: kernel.min(input + 2 * before - start) }
+                let whole = start + (kernel - 1) * dilation < counted;
+                let extent = if whole { kernel } else { counted.saturating_sub(start).div_ceil(dilation) };
+                Window { first, taps, step: dilation, extent }
             }
             Windows::Adaptive { input, outputs } => {
                 let product = |index: usize| index as u128 * input as u128;
@@ -88,7 +91,7 @@ impl Windows {
 
     /// Outputs whose windows have every tap inside the input and follow each other at [`Windows::stride`].
     pub fn interior(&self) -> Range<usize> {
-        let Windows::Sliding { input, outputs, kernel, stride, dilation, before } = *self else { return 0..0 };
+        let Windows::Sliding { input, outputs, kernel, stride, dilation, before, .. } = *self else { return 0..0 };
         let span = (kernel - 1) * dilation;
         if span >= input + before {
             return 0..0;
@@ -96,6 +99,14 @@ impl Windows {
         let first = before.div_ceil(stride);
         let end = ((input + before - span - 1) / stride + 1).min(outputs);
         first.min(end)..end
+    }
+
+    /// Where the window of output `index` begins, in the padding or in the input, whose first element is 0.
+    pub fn start(&self, index: usize) -> isize {
+        match *self {
+            Windows::Sliding { stride, before, .. } => (index * stride) as isize - before as isize,
+            _ => self.window(index).first as isize,
+        }
     }
 
     /// Distance of neighbouring windows of the interior.
@@ -147,7 +158,8 @@ mod tests {
             [(5, 3, 2, 1, 1), (7, 2, 3, 3, 2), (1, 2, 1, 3, 2), (9, 4, 1, 2, 3), (6, 1, 4, 1, 0)]
         {
             let outputs = (input + 2 * before - dilation * (kernel - 1) - 1) / stride + 1;
-            let windows = Windows::Sliding { input, outputs, kernel, stride, dilation, before };
+            let counted = input + 2 * before;
+            let windows = Windows::Sliding { input, outputs, kernel, stride, dilation, before, counted };
             for index in 0..outputs {
                 let taps: Vec<isize> = (0..kernel)
                     .map(|tap| (index * stride + tap * dilation) as isize - before as isize)
@@ -156,6 +168,8 @@ mod tests {
                 let window = windows.window(index);
                 let found: Vec<isize> = (0..window.taps).map(|tap| (window.first + tap * window.step) as isize).collect();
                 assert_eq!(found, taps, "{windows:?} at {index}");
+                let extent = (0..kernel).filter(|tap| index * stride + tap * dilation < counted).count();
+                assert_eq!(window.extent, extent, "{windows:?} at {index}");
                 assert_eq!(windows.interior().contains(&index), taps.len() == kernel, "{windows:?} at {index}");
             }
         }

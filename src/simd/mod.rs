@@ -23,16 +23,31 @@ pub use portable::Portable;
 use crate::array::{Accumulator, Element};
 use convert::{load_each, store_each};
 
-/// Asks for the cache line at `from`, which need not exist.
+/// Asks memory for the cache line at `pointer`, which may be anywhere.
 #[inline(always)]
-pub fn prefetch<T>(from: *const T) {
+pub fn prefetch<T>(pointer: *const T) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: every x86-64 has the instruction, and it never faults.
+    // SAFETY: a prefetch of an address that is not there does nothing.
     unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(from.cast());
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(pointer.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = from;
+    let _ = pointer;
+}
+
+/// The same pointer, of which the compiler knows nothing.
+#[inline(always)]
+#[allow(clippy::pointers_in_nomem_asm_block)]
+pub fn opaque<T>(pointer: *const T) -> *const T {
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    {
+        let mut pointer = pointer;
+        // SAFETY: no instruction, only a claim to have changed the register.
+        unsafe { std::arch::asm!("/* {0} */", inout(reg) pointer, options(pure, nomem, nostack, preserves_flags)) };
+        pointer
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    pointer
 }
 
 /// No vector has more lanes.

@@ -52,10 +52,26 @@ def without_numpy(value: Any) -> Any:
 
 def torch_call(call: Call) -> Any:
     """Torch's own result, or its refusal."""
+    if call.operator.family == "min_pool":
+        return _torch_minimum(call)
     function = getattr(torch.nn.functional, call.operator.name)
     arrays = {name: None if array is None else to_torch(array) for name, array in call.arrays.items()}
     result = function(**arrays, **{name: without_numpy(value) for name, value in call.parameters.items()})
     return tuple(map(from_torch, result)) if isinstance(result, tuple) else from_torch(result)
+
+
+def _torch_minimum(call: Call) -> Any:
+    """Torch's maximum in the opposite order: of -x, or of -1 - x for integers."""
+
+    def opposite(tensor: torch.Tensor) -> torch.Tensor:
+        return -tensor if tensor.is_floating_point() else ~tensor
+
+    function = getattr(torch.nn.functional, call.operator.name.replace("min", "max"))
+    parameters = {name: without_numpy(value) for name, value in call.parameters.items()}
+    result = function(opposite(to_torch(call.input)), **parameters)
+    if isinstance(result, tuple):
+        return from_torch(opposite(result[0])), from_torch(result[1])
+    return from_torch(opposite(result))
 
 
 def has_no_kernel(error: BaseException) -> bool:
@@ -88,12 +104,13 @@ def without_our_words(call: Call) -> Call:
     assert weight is not None
     spatial = call.operator.spatial
     stride, dilation = each(parameters["stride"], spatial), each(parameters["dilation"], spatial)
-    if padding == "same":
+    if padding in ("same", "same_lower"):
         pairs = []
         sizes = zip(call.input.shape[-spatial:], weight.shape[-spatial:], stride, dilation, strict=True)
         for size, kernel, step, far in sizes:
             both = max((-(-size // step) - 1) * step + far * (kernel - 1) + 1 - size, 0)
-            pairs.append((both // 2, both - both // 2))
+            less, more = both // 2, both - both // 2
+            pairs.append((less, more) if padding == "same" else (more, less))
     elif padding == "valid":
         pairs = [(0, 0)] * spatial
     elif isinstance(padding, Sequence) and isinstance(padding[0], Sequence):
@@ -109,7 +126,7 @@ def without_our_words(call: Call) -> Call:
 
 # --- exact values ---
 
-INT64_FAMILIES = ("conv", "conv_transpose", "max_pool", "avg_pool")
+INT64_FAMILIES = ("conv", "conv_transpose", "max_pool", "min_pool", "avg_pool")
 """Families for which torch has an int64 kernel; the others compute integers as float64, exactly."""
 
 
@@ -146,11 +163,22 @@ def exact(call: Call) -> Any:
         ]
         return halves[0] + 1j * halves[1]
     wide = widened(call)
-    if family == "max_pool":
+    if family in ("max_pool", "min_pool"):
         # Torch knows some integers with indices alone.
         values, indices = torch_call(wide.with_parameters(return_indices=True))
+        values = _empty_as_in(plain(call.input).dtype, values)
         return (values, indices) if call.parameters["return_indices"] else values
     return torch_call(wide)
+
+
+def _empty_as_in(dtype: np.dtype[Any], values: Array) -> Array:
+    """Extrema of windows without elements, the ends of int64, as the ends of the call's own integers."""
+    if dtype.kind not in "iub":
+        return values
+    wide = np.iinfo(np.int64)
+    low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    low, high = (np.array(end, dtype).astype(np.int64) for end in (low, high))
+    return np.where(values == wide.min, low, np.where(values == wide.max, high, values))
 
 
 def narrowed(values: Array, dtype: np.dtype[Any]) -> Array:

@@ -41,6 +41,7 @@ def _table() -> dict[str, Operator]:
         "conv": (ALL, (1, 2, 3)),
         "conv_transpose": (ALL, (1, 2, 3)),
         "max_pool": (ORDERED, (1, 2, 3)),
+        "min_pool": (ORDERED, (1, 2, 3)),
         "avg_pool": (ALL, (1, 2, 3)),
         "lp_pool": (ORDERED, (1, 2, 3)),
         "adaptive_avg_pool": (ALL, (1, 2, 3)),
@@ -59,7 +60,7 @@ def _table() -> dict[str, Operator]:
 
 OPERATORS = _table()
 
-INDEXED = ("max_pool", "adaptive_max_pool", "fractional_max_pool")
+INDEXED = ("max_pool", "min_pool", "adaptive_max_pool", "fractional_max_pool")
 """Families that can return indices."""
 
 EXACT = (*INDEXED, "max_unpool", "unfold")

@@ -137,7 +137,7 @@ def convolutions(draw: Draw, spatial: int) -> Problem:
     kernel = draw(one_an_axis(spatial, 1, 4 if spatial > 1 else 9))
     stride, dilation = draw(one_an_axis(spatial, 1, 4)), draw(one_an_axis(spatial, 1, 3))
     mode = draw(st.sampled_from(["zeros", "zeros", "zeros", "reflect", "replicate", "circular"]))
-    form = draw(st.sampled_from(["numbers", "numbers", "pairs", "valid", "same"]))
+    form = draw(st.sampled_from(["numbers", "numbers", "pairs", "valid", "same", "same_lower"]))
     spans = [far * (size - 1) + 1 for size, far in zip(kernel, dilation, strict=True)]
     if form == "numbers":
         each = draw(one_an_axis(spatial, 0, 4))
@@ -146,8 +146,8 @@ def convolutions(draw: Draw, spatial: int) -> Problem:
         pairs = draw(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=spatial, max_size=spatial))
         padding = draw(st.sampled_from([tuple(pairs), list(pairs)]))
     else:
-        # "same" pads by up to the whole span.
-        pairs, padding = [(span, 0) if form == "same" else (0, 0) for span in spans], form
+        # These pad by up to the whole span.
+        pairs, padding = [(span, 0) if form != "valid" else (0, 0) for span in spans], form
     least = [max(1, span - sum(pair)) for span, pair in zip(spans, pairs, strict=True)]
     if mode != "zeros":
         least = [max(low, max(pair) + 1) for low, pair in zip(least, pairs, strict=True)]
@@ -195,15 +195,18 @@ def transposed(draw: Draw, spatial: int) -> Problem:
     return shapes, parameters
 
 
+EXTREMA = ("max_pool", "min_pool")
+
+
 @st.composite
 def sliding(draw: Draw, spatial: int, family: str) -> Problem:
     kernel = draw(one_an_axis(spatial, 1, 5))
     stride = draw(st.none() | one_an_axis(spatial, 1, 4))
-    dilation = draw(one_an_axis(spatial, 1, 3)) if family == "max_pool" else [1] * spatial
+    dilation = draw(one_an_axis(spatial, 1, 3)) if family in EXTREMA else [1] * spatial
     padding = [0] * spatial if family == "lp_pool" else [draw(st.integers(0, size // 2)) for size in kernel]
     spans = [far * (size - 1) + 1 for size, far in zip(kernel, dilation, strict=True)]
     least = [max(1, span - 2 * side) for span, side in zip(spans, padding, strict=True)]
-    if spatial == 3 and family != "max_pool":
+    if spatial == 3 and family not in EXTREMA:
         least = [max(low, size) for low, size in zip(least, kernel, strict=True)]
     parameters: dict[str, Any] = {
         "kernel_size": draw(spelled(kernel, single=family != "lp_pool")),
@@ -216,7 +219,7 @@ def sliding(draw: Draw, spatial: int, family: str) -> Problem:
             parameters["kernel_size"] = kernel[0]
     else:
         parameters["padding"] = draw(spelled(padding))
-    if family == "max_pool":
+    if family in EXTREMA:
         parameters |= {"dilation": draw(spelled(dilation)), "return_indices": draw(st.booleans())}
     if family == "avg_pool":
         parameters["count_include_pad"] = draw(st.booleans())
@@ -330,6 +333,7 @@ _PROBLEMS: dict[str, Callable[[int], st.SearchStrategy[Problem]]] = {
     "conv": convolutions,
     "conv_transpose": transposed,
     "max_pool": lambda spatial: sliding(spatial, "max_pool"),
+    "min_pool": lambda spatial: sliding(spatial, "min_pool"),
     "avg_pool": lambda spatial: sliding(spatial, "avg_pool"),
     "lp_pool": lambda spatial: sliding(spatial, "lp_pool"),
     "adaptive_avg_pool": lambda spatial: adaptive(spatial, "adaptive_avg_pool"),

@@ -32,7 +32,8 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     "functional": {"_convrs", "backends"},
     "nn": {"_convrs", "functional", "backends"},
     "check": {"functional", "backends"},
-    "explanation": {"_convrs", "functional", "backends", "check"},
+    "rules": {"_convrs", "functional", "check"},
+    "explanation": {"_convrs", "functional", "backends", "check", "rules"},
     "demo": {"_convrs", "functional", "check", "explanation"},
     "cli": {"_convrs", "functional", "check", "explanation", "demo"},
 }

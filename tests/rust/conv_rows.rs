@@ -93,9 +93,16 @@ fn strides_and_dilations<E: Tested<Accumulator: Lanes>>() {
 
 every_dtype!(several_outputs_and_depths);
 fn several_outputs_and_depths<E: Tested<Accumulator: Lanes>>() {
-    for multiplier in 1..=4 {
+    for multiplier in 1..=6 {
         let conv = Conv { groups: 2, ..same([3, 2, 5], Filled::Zeros) };
         by_rows::<E>(&Case::plain([2, 2, 4, 5, 39], [2 * multiplier, 1, 3, 2, 5], conv));
+    }
+    // Four channels at a time, in strides whose columns are sorted, and without a native layout.
+    for (stride, filled) in [1, 2, 5].into_iter().zip(MODES) {
+        for (size, taps, channels) in [([1, 9, 130], [1, 3, 10], 9), ([1, 1, 1100], [1, 1, 10], 6)] {
+            let conv = Conv { stride: [1, stride, stride], ..same(taps, filled) };
+            by_rows::<E>(&Case::plain([2, 1, size[0], size[1], size[2]], [channels, 1, taps[0], taps[1], taps[2]], conv));
+        }
     }
 }
 
@@ -146,8 +153,10 @@ every_dtype!(first_channels);
 /// The bits are those of the other algorithms.
 fn first_channels<E: Tested<Accumulator: Lanes>>() {
     let mut seen = std::collections::HashSet::new();
-    for (kernel, width) in [([1, 3, 3], 40), ([1, 7, 7], 33), ([2, 9, 4], 19), ([1, 1, 31], 600)] {
-        let many = Case::plain([1, 1, 2, 12, width], [70, 1, kernel[0], kernel[1], kernel[2]], same(kernel, Filled::Zeros));
+    let kernels = [([1, 3, 3], 40, 1), ([1, 7, 7], 33, 1), ([2, 9, 4], 19, 1), ([1, 1, 31], 600, 1), ([1, 2, 30], 900, 20)];
+    for (kernel, width, stride) in kernels {
+        let conv = Conv { stride: [1, 1, stride], ..same(kernel, Filled::Zeros) };
+        let many = Case::plain([1, 1, 2, 12, width], [70, 1, kernel[0], kernel[1], kernel[2]], conv);
         let arrays = many.draw::<E>(8, Draw::Rounded);
         for isa in instruction_sets() {
             let all = computed(isa, &many.shape().unwrap(), &arrays.operands());

@@ -13,6 +13,7 @@ mod fft;
 mod instruction_sets;
 mod pool_order;
 mod pool_properties;
+mod pool_rules;
 mod pool_same_bits;
 mod pool_sizes;
 mod pool_table;

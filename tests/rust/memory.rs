@@ -8,7 +8,7 @@ use convrs::array::{Activation, Complex64, Element, SCRATCH_BYTES, View, ViewMut
 use convrs::conv::{Choice, Kind, Layer, Operands, run};
 use convrs::parallel::set_num_threads;
 use convrs::pool::{self, Average, Max, Power};
-use convrs::shape::{ConvParams, ConvShape, Padding, PaddingMode, PoolParams, PoolShape, TransposedParams};
+use convrs::shape::{ConvParams, ConvShape, Padding, PaddingMode, PoolParams, PoolShape, Rule, TransposedParams};
 use convrs::simd::{Isa, Lanes};
 
 /// Counts what this thread has allocated.
@@ -234,7 +234,16 @@ fn transposed_with_infinite_weights() {
 
 /// Pools a repeated element, so that only the outputs need memory.
 fn check_pool(input: [usize; 5], kernel: [i64; 3], stride: [i64; 3], padding: [i64; 3], dilation: [i64; 3]) {
-    let params = PoolParams { spatial: 3, kernel, stride, padding, dilation, ceil_mode: false, kernel_within_input: false };
+    let params = PoolParams {
+        spatial: 3,
+        kernel,
+        stride,
+        padding: Padding::symmetric(padding),
+        dilation,
+        ceil_mode: false,
+        rule: Rule::Torch,
+        kernel_within_input: false,
+    };
     let shape = PoolShape::sliding(input, &params).unwrap();
     set_num_threads(1).unwrap();
     for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
@@ -290,16 +299,17 @@ fn a_converted_input() {
         spatial: 3,
         kernel,
         stride: kernel,
-        padding: NONE,
+        padding: Padding::Valid,
         dilation: ONE,
         ceil_mode: false,
+        rule: Rule::Torch,
         kernel_within_input: false,
     };
     let shape = PoolShape::sliding(input, &params).unwrap();
     let mut values = vec![0f32; 1 << 12];
     let mut values = ViewMut::new(&mut values, shape.output_shape()).unwrap();
     let fill = |_: [usize; 5], _: usize, run: &mut [f32]| run.fill(3.0);
-    let power = Power { norm: 1.5, taps: 1 << 12 };
+    let power = Power { norm: 1.5, taps: Some(1 << 12) };
     let bytes = peak(|| pool::run_converted(Isa::Portable, &shape, power, &fill, &mut values).unwrap());
     assert!(bytes <= SCRATCH_BYTES as isize, "{bytes} bytes");
 }

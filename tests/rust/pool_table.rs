@@ -1,7 +1,7 @@
 //! Adaptive, fractional and power pools, unpooling, unfold and fold, against the oracle in every dtype.
 
 use convrs::array::{Element, Ordered};
-use convrs::pool::{Average, Extreme, Power, PowerSum, fold, run_converted, unfold, unpool};
+use convrs::pool::{Average, Extreme, Places, Power, PowerSum, fold, run_converted, unfold, unpool};
 use convrs::reference::{self, Array, Windows};
 use convrs::shape::{PoolShape, UnfoldParams, UnfoldShape};
 
@@ -127,7 +127,7 @@ fn power_means<E: Tested<Exact = f64> + Element<Sum: PowerSum>>() {
             // A power is taken to be good to two units in the last place; the last one multiplies relative errors by 1 / norm.
             let roundings = ((taps + 12) as f64 * (1.0 / norm).max(1.0)) as usize + 4;
             for isa in instruction_sets() {
-                let output = computed(isa, &shape, Power { norm, taps }, &array);
+                let output = computed(isa, &shape, Power { norm, taps: Some(taps) }, &array);
                 let slack = |index: usize| 2.0 * gamma(roundings, E::ROUNDOFF) * expected.data[index];
                 assert_within(&format!("power mean {norm} of {windows:?} on {isa:?}"), &output, &expected, slack);
             }
@@ -180,13 +180,16 @@ fn unpooled<E: Tested>() {
     let indices = Array::from_fn(input.shape, |_| random.below(90) as i64);
     let expected = reference::max_unpool(&input.map(E::exact), &indices, outputs).unwrap();
     let mut output = random.array::<E>([2, 3, 2, 5, 9], Draw::Rounded);
-    unpool(&view(&input), &view(&indices), &mut view_mut(&mut output)).unwrap();
+    unpool(&view(&input), &view(&indices), Places { sizes: outputs, of_array: false }, &mut view_mut(&mut output)).unwrap();
     assert_within("unpool", &output, &expected, |_| 0.0);
     for wrong in [-1, 90, 1 << 62, i64::MIN, i64::MAX] {
         let mut indices = indices.clone();
         indices.data[17] = wrong;
         assert!(reference::max_unpool(&input.map(E::exact), &indices, outputs).is_none());
-        let error = unpool(&view(&input), &view(&indices), &mut view_mut(&mut output)).unwrap_err().to_string();
+        let error =
+            unpool(&view(&input), &view(&indices), Places { sizes: outputs, of_array: false }, &mut view_mut(&mut output))
+                .unwrap_err()
+                .to_string();
         assert!(error.contains("indices") && error.contains(&wrong.to_string()), "{error}");
     }
 }

@@ -94,18 +94,23 @@ def _random_samples(name: str, input: Tensor) -> Tensor:
 
 def _on_device(name: str, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
     """The function of that name in torch; what torch lacks is put together from torch.nn.functional.pad."""
-    if not hasattr(functional, name):
+    if not hasattr(functional, name) and not name.startswith("min_pool"):
         raise TypeError("a planned layer computes on the CPU and keeps its weights there; write input.cpu()")
     tensors = dict(arrays)
     out = tensors.pop("out")
-    parameters = dict(parameters)
+    parameters = _torchs(name, parameters)
     # Torch chooses its own.
     parameters.pop("algorithm", None)
     if "padding_mode" in parameters:
         tensors["input"], parameters["padding"] = _padded(
             tensors["input"], tensors["weight"], parameters, PADDING_MODES[_known(parameters.pop("padding_mode"))]
         )
-    result = getattr(functional, name)(**tensors, **parameters)
+    if name.startswith("min_pool"):
+        tensors["input"] = -tensors["input"]
+        result = getattr(functional, name.replace("min", "max"))(**tensors, **parameters)
+        result = (-result[0], result[1]) if isinstance(result, tuple) else -result
+    else:
+        result = getattr(functional, name)(**tensors, **parameters)
     if out is None:
         return result
     values, *indices = result if isinstance(result, tuple) else (result,)
@@ -120,6 +125,32 @@ def _on_device(name: str, arrays: Mapping[str, Any], parameters: Mapping[str, An
     return (out, *indices) if indices else out
 
 
+def _torchs(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a pool without those that torch lacks, or a TypeError where their values ask for more."""
+    parameters = dict(parameters)
+    if "rule" not in parameters:
+        return parameters
+    own: dict[str, Any] = {"rule": "torch"}
+    if name.startswith(("avg", "lp")):
+        own["dilation"] = 1
+    if name.startswith("lp"):
+        own["padding"] = 0
+    for key, default in own.items():
+        value = parameters.pop(key)
+        if value != default:
+            raise TypeError(
+                f"{key}={value!r} is computed on the CPU alone, and input lives elsewhere; write input.cpu()"
+            )
+    padding = parameters.get("padding", 0)
+    if isinstance(padding, str) or (
+        isinstance(padding, list | tuple) and any(isinstance(side, Sequence) for side in padding)
+    ):
+        raise TypeError(
+            f"padding={padding!r} is computed on the CPU alone, and input lives elsewhere; write input.cpu()"
+        )
+    return parameters
+
+
 def _known(padding_mode: str) -> str:
     if padding_mode not in PADDING_MODES:
         raise ValueError(f'padding_mode is "{padding_mode}": it must be one of {", ".join(PADDING_MODES)}')
@@ -131,11 +162,11 @@ def _padded(input: Tensor, weight: Tensor, parameters: Mapping[str, Any], mode: 
     spatial = weight.dim() - 2
     padding, stride = parameters["padding"], _each(parameters["stride"], spatial)
     paired = isinstance(padding, (list, tuple)) and any(isinstance(side, Sequence) for side in padding)
-    if mode == "constant" and not paired and (padding != "same" or set(stride) == {1}):
+    if mode == "constant" and not paired and (padding != "same" or set(stride) == {1}) and padding != "same_lower":
         return input, padding
     if padding == "valid":
         return input, 0
-    if padding == "same":
+    if padding in ("same", "same_lower"):
         sizes = zip(
             input.shape[-spatial:], weight.shape[2:], stride, _each(parameters["dilation"], spatial), strict=True
         )
@@ -144,8 +175,10 @@ def _padded(input: Tensor, weight: Tensor, parameters: Mapping[str, Any], mode: 
             for size, kernel, step, apart in sizes
         ]
         pairs = [(both // 2, both - both // 2) for both in total]
+        if padding == "same_lower":
+            pairs = [(after, before) for before, after in pairs]
     elif isinstance(padding, str):
-        raise ValueError(f'padding is "{padding}": as a text it must be "valid" or "same"')
+        raise ValueError(f'padding is "{padding}": as a text it must be "valid", "same" or "same_lower"')
     else:
         pairs = list(padding) if paired else [(side, side) for side in _each(padding, spatial)]
     if len(pairs) != spatial:

@@ -12,20 +12,14 @@ from numpy.typing import NDArray
 
 from .formats import Format
 from .result import Result, summed
-from .windows import Axis, convolution, counts, each, taps, transposed
+from .windows import Axis, convolution, counts, each, paddings, taps, transposed
 
 
 def conv(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
     """Reference of conv1d, conv2d and conv3d."""
     input, weight = arrays["input"], arrays["weight"]
-    padding, groups = parameters["padding"], parameters["groups"]
+    groups = parameters["groups"]
     _fits(input, weight, groups, weight.shape[1] * groups)
-    if isinstance(padding, str):
-        if padding not in ("valid", "same"):
-            raise ValueError(f"padding is {padding!r}: as a text it must be 'valid' or 'same'")
-        paddings: list[Any] = [padding] * spatial
-    else:
-        paddings = [tuple(each(sides, 2)) for sides in each(padding, spatial)]
     axes = [
         convolution(*numbers, parameters["padding_mode"])
         for numbers in zip(
@@ -33,7 +27,7 @@ def conv(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapp
             weight.shape[2:],
             each(parameters["stride"], spatial),
             each(parameters["dilation"], spatial),
-            paddings,
+            paddings(parameters["padding"], spatial),
             strict=True,
         )
     ]

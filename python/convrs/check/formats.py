@@ -40,6 +40,11 @@ class Format:
         return np.exp2(np.longdouble(1 - self.least_exponent)) * (np.longdouble(2) - np.longdouble(self.roundoff))
 
     @property
+    def largest(self) -> Any:
+        """The largest finite number."""
+        return np.exp2(np.longdouble(1 - self.least_exponent)) * (np.longdouble(2) - np.longdouble(2 * self.roundoff))
+
+    @property
     def accumulator(self) -> Format:
         """The format in which sums are formed: float32 for the 16-bit floats."""
         return FORMATS["float32"] if self.name in ("float16", "bfloat16") else self

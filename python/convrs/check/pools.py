@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from .formats import FORMATS, Format, gamma
 from .result import Result, exact, stored, summed
-from .windows import Axis, adaptive, counts, each, flat, fractional, outer, pooling, taps
+from .windows import Axis, adaptive, counts, each, flat, fractional, outer, paddings, pooling, taps
 
 POWER_ROUNDINGS = 4
 """A power function is taken to err by at most 2 ULP, the error of 4 roundings."""
@@ -19,7 +20,12 @@ POWER_ROUNDINGS = 4
 
 def max_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
     """Reference of max_pool1d, max_pool2d and max_pool3d."""
-    return _maximum(form, arrays["input"], _sliding(spatial, arrays["input"], parameters))
+    return _by_rule(_maximum, spatial, form, arrays["input"], parameters)
+
+
+def min_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+    """Reference of min_pool1d, min_pool2d and min_pool3d."""
+    return _by_rule(_minimum, spatial, form, arrays["input"], parameters)
 
 
 def adaptive_max_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
@@ -29,11 +35,17 @@ def adaptive_max_pool(spatial: int, form: Format, arrays: Mapping[str, Any], par
 
 def avg_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
     """Reference of avg_pool1d, avg_pool2d and avg_pool3d."""
-    axes = _sliding(spatial, arrays["input"], parameters)
-    divisor = outer([axis.extent for axis in axes]) if parameters["count_include_pad"] else counts(axes)
-    if parameters.get("divisor_override") is not None:
-        divisor = np.full_like(divisor, parameters["divisor_override"])
-    return _mean(form, arrays["input"], axes, divisor)
+    axes, rule = _sliding(spatial, arrays["input"], parameters), parameters["rule"]
+    included = parameters["count_include_pad"] and not rule.startswith("tensorflow")
+    divisor = outer([axis.extent for axis in axes]) if included else counts(axes)
+    override = parameters.get("divisor_override")
+    if override is not None:
+        divisor = np.full_like(divisor, override)
+    result = _mean(form, arrays["input"], axes, divisor)
+    if rule == "onnxruntime-legacy" and not included and override is None and form.precision and not form.complex:
+        # 0 / 0.
+        result = replace(result, values=np.where(counts(axes) == 0, np.nan, result.values))
+    return result
 
 
 def adaptive_avg_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
@@ -43,7 +55,10 @@ def adaptive_avg_pool(spatial: int, form: Format, arrays: Mapping[str, Any], par
 
 
 def lp_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
-    """Reference of lp_pool1d, lp_pool2d and lp_pool3d: torch's (mean of x^p * elements of a window)^(1/p)."""
+    """Reference of lp_pool1d, lp_pool2d and lp_pool3d: torch's (mean of x^p * elements of a window)^(1/p).
+
+    By other rules it is (sum of |x|^p)^(1/p).
+    """
     input, p = arrays["input"], float(parameters["norm_type"])
     if form.complex:
         raise TypeError(f"input has dtype {form.name}, but powers are of real numbers")
@@ -59,10 +74,14 @@ def lp_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: M
     accumulator = form.accumulator
     unit = accumulator.roundoff
     exponent = input.dtype.type(p)
+    if parameters["rule"] != "torch":
+        input = np.abs(input)
     terms = np.power(input, exponent)
     # A rounded exponent moves x^p by |p ln x| roundings.
     moved = np.where(input == 0, 0, np.abs(p * np.log(np.abs(input)))) * unit * np.abs(terms)
-    scale = math.prod(each(parameters["kernel_size"], spatial)) / counts(axes)
+    # A window without elements has no sum to scale.
+    taken = np.maximum(counts(axes), 1)
+    scale = math.prod(each(parameters["kernel_size"], spatial)) / taken if parameters["rule"] == "torch" else 1.0
     powers = _sum(terms, axes) * scale
     magnitude = _sum(np.abs(terms), axes) * scale
     count = counts(axes)
@@ -111,21 +130,23 @@ def max_unpool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters
     """Reference of max_unpool1d, max_unpool2d and max_unpool3d; of equal indices the last stays."""
     input, indices = arrays["input"], arrays["indices"]
     kernel = each(parameters["kernel_size"], spatial)
-    if parameters["output_size"] is None:
-        stride, padding = _stride(kernel, parameters, spatial), each(parameters["padding"], spatial)
-        numbers = zip(input.shape[2:], kernel, stride, padding, strict=True)
-        sizes = [(size - 1) * step - 2 * pad + window for size, window, step, pad in numbers]
-    else:
+    stride, padding = _stride(kernel, parameters, spatial), paddings(parameters["padding"], spatial)
+    numbers = zip(input.shape[2:], kernel, stride, padding, strict=True)
+    sizes = counted = [(size - 1) * step - sum(pad) + window for size, window, step, pad in numbers]
+    whole = parameters["rule"] == "onnx"
+    if parameters["output_size"] is not None:
         sizes = list(parameters["output_size"])[-spatial:]
-    elements = math.prod(sizes)
-    values = np.zeros((*input.shape[:2], elements), input.dtype)
-    if elements == 0:
-        return exact(form, values.reshape(*input.shape[:2], *sizes))
-    if ((indices < 0) | (indices >= elements)).any():
-        raise ValueError(f"an index lies outside the {elements} elements of the output's planes")
-    for plane in np.ndindex(*input.shape[:2]):
-        values[plane][indices[plane].ravel()] = input[plane].ravel()
-    return exact(form, values.reshape(*input.shape[:2], *sizes))
+        counted = counted if whole else sizes
+    elements = math.prod(counted)
+    values = np.zeros((*input.shape[:2], *sizes), input.dtype)
+    if values.size == 0:
+        return exact(form, values)
+    for number, plane in enumerate(np.ndindex(*input.shape[:2])):
+        places = indices[plane].ravel() - (number * elements if whole else 0)
+        if ((places < 0) | (places >= elements)).any():
+            raise ValueError(f"an index lies outside the {elements} elements of the output's planes")
+        values[plane][np.unravel_index(places, counted)] = input[plane].ravel()
+    return exact(form, values)
 
 
 def _stride(kernel: list[int], parameters: Mapping[str, Any], spatial: int) -> list[int]:
@@ -137,11 +158,9 @@ def _stride(kernel: list[int], parameters: Mapping[str, Any], spatial: int) -> l
 def _sliding(spatial: int, input: NDArray[Any], parameters: Mapping[str, Any]) -> list[Axis]:
     kernel = each(parameters["kernel_size"], spatial)
     stride = _stride(kernel, parameters, spatial)
-    padding, dilation = (
-        each(parameters.get(name, default), spatial) for name, default in (("padding", 0), ("dilation", 1))
-    )
+    padding, dilation = paddings(parameters["padding"], spatial), each(parameters["dilation"], spatial)
     numbers = zip(input.shape[2:], kernel, stride, padding, dilation, strict=True)
-    return [pooling(*sizes, parameters["ceil_mode"]) for sizes in numbers]
+    return [pooling(*sizes, parameters["ceil_mode"], parameters["rule"]) for sizes in numbers]
 
 
 def _adapted(spatial: int, input: NDArray[Any], parameters: Mapping[str, Any]) -> list[Axis]:
@@ -157,6 +176,51 @@ def _starts(form: Format, size: int, kernel: int, outputs: int, sample: Any) -> 
     alpha = place(place(np.asarray(float(last))) / place(np.asarray(float(max(outputs - 1, 1)))))
     starts = place(place(place(steps) + sample) * alpha).astype(np.int64) - place(sample * alpha).astype(np.int64)
     return np.append(np.minimum(starts, last), last)
+
+
+def _by_rule(
+    extremum: Callable[[Format, NDArray[Any], Sequence[Axis]], Result],
+    spatial: int,
+    form: Format,
+    input: NDArray[Any],
+    parameters: Mapping[str, Any],
+) -> Result:
+    """A sliding maximum or minimum, with what rules say of NaN, windows without elements, and indices."""
+    rule, axes = parameters["rule"], _sliding(spatial, input, parameters)
+    real = np.issubdtype(input.dtype, np.floating)
+    # The least finite number of the format, or the largest for a minimum.
+    least = np.asarray((1 if extremum is _minimum else -1) * (form.largest if real else 0), input.dtype)
+    if rule.startswith("tensorflow") and real:
+        better = input < least if extremum is _minimum else input > least
+        input = np.where(better, input, least)
+    result = extremum(form, input, axes)
+    assert result.indices is not None
+    values, indices = result.values, result.indices
+    if real and (rule == "onnxruntime-legacy" or rule.startswith("tensorflow")):
+        values = np.where(counts(axes) == 0, least, values)
+    batch, channels = (
+        np.arange(size).reshape(-1, *[1] * rank)
+        for size, rank in zip(input.shape[:2], (spatial + 1, spatial), strict=True)
+    )
+    if rule.startswith("onnx"):
+        indices = indices + (batch * input.shape[1] + channels) * math.prod(input.shape[2:])
+    elif rule.startswith("tensorflow"):
+        indices = indices * input.shape[1] + channels
+    return replace(result, values=values, indices=indices)
+
+
+def _minimum(form: Format, input: NDArray[Any], axes: Sequence[Axis]) -> Result:
+    """The maximum in the opposite order."""
+    if form.complex:
+        raise TypeError(f"{form.name} has no order, so no minimum")
+    if np.issubdtype(input.dtype, np.floating):
+        best = _maximum(form, -input, axes)
+        return replace(best, values=-best.values)
+    # Of signed integers the opposite order is that of -1 - x.
+    name = form.name
+    top = 1 if name == "bool" else np.iinfo(name).max if name.startswith("u") else -1
+    best = _maximum(form, np.asarray(top, input.dtype) - input, axes)
+    return replace(best, values=np.asarray(top, input.dtype) - best.values)
 
 
 def _maximum(form: Format, input: NDArray[Any], axes: Sequence[Axis]) -> Result:

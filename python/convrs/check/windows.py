@@ -89,14 +89,17 @@ def each(value: Any, spatial: int) -> list[Any]:
     return values * spatial if len(values) == 1 else values
 
 
+def paddings(value: Any, spatial: int) -> list[Any]:
+    """Padding of each spatial axis: a text or a (before, after) pair."""
+    if isinstance(value, str):
+        return [value] * spatial
+    return [tuple(each(pair, 2)) for pair in each(value, spatial)]
+
+
 def convolution(size: int, kernel: int, stride: int, dilation: int, padding: Any, mode: str) -> Axis:
-    """The axis of a convolution. Padding is a (before, after) pair, "valid" or "same"."""
+    """The axis of a convolution. Padding is a (before, after) pair or a text."""
     span = dilation * (kernel - 1) + 1
-    if padding == "same":
-        total = max((-(-size // stride) - 1) * stride + span - size, 0)
-        before, after = total // 2, total - total // 2
-    else:
-        before, after = (0, 0) if padding == "valid" else padding
+    before, after = sides(size, span, stride, padding)
     outputs = _positive((size + before + after - span) // stride + 1)
     positions = np.arange(outputs) * stride - before + np.arange(kernel)[:, None] * dilation
     if mode == "reflect":
@@ -116,16 +119,39 @@ def transposed(size: int, kernel: int, stride: int, dilation: int, padding: int,
     return _axis(positions, size, steps % stride == 0)
 
 
-def pooling(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> Axis:
-    """The axis of a sliding pool. In ceil mode a window must start in the input or in the padding before it."""
-    spare = size + 2 * padding - dilation * (kernel - 1) - 1
+def pooling(
+    size: int, kernel: int, stride: int, padding: Any, dilation: int, ceil_mode: bool, rule: str = "torch"
+) -> Axis:
+    """The axis of a sliding pool. Padding is a (before, after) pair or a text.
+
+    In ceil mode a window must start in the input or in the padding before it, but not by every rule.
+    """
+    span = dilation * (kernel - 1) + 1
+    if rule.startswith("tensorflow"):
+        padding = rule.removeprefix("tensorflow-")
+    before, after = sides(size, span, stride, padding)
+    spare = size + before + after - span
     outputs = _positive((-(-spare // stride) if ceil_mode else spare // stride) + 1)
-    if ceil_mode and (outputs - 1) * stride >= size + padding:
+    dropped = {"onnxruntime-legacy": False, "coreml": before + after > 0}.get(rule, True)
+    if ceil_mode and dropped and (outputs - 1) * stride >= size + before:
         outputs -= 1
-    starts = np.arange(outputs) * stride - padding
+    starts = np.arange(outputs) * stride - before
     first = np.where(starts < 0, starts % dilation, starts)
-    extent = np.minimum(starts + kernel, size + padding) - starts
-    return _axis(starts + np.arange(kernel)[:, None] * dilation, size, first=first, extent=extent)
+    positions = starts + np.arange(kernel)[:, None] * dilation
+    extent = np.sum(positions < size + after, axis=0)
+    if rule in ("onnxruntime-legacy", "coreml"):
+        extent = np.full_like(extent, kernel)
+    return _axis(positions, size, first=first, extent=extent)
+
+
+def sides(size: int, span: int, stride: int, padding: Any) -> tuple[int, int]:
+    """Padding before and after an axis, for windows of `span` elements."""
+    if padding in ("same", "same_lower"):
+        total = max((-(-size // stride) - 1) * stride + span - size, 0)
+        less, more = total // 2, total - total // 2
+        return (less, more) if padding == "same" else (more, less)
+    before, after = (0, 0) if padding == "valid" else padding
+    return before, after
 
 
 def adaptive(size: int, outputs: int | None) -> Axis:

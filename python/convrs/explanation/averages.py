@@ -9,20 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from . import geometry
+from . import geometry, order
 from .arithmetic import Arithmetic, cast, divided, plus, power
 from .call import Call
 from .maxima import larger
 from .model import Axis, Explanation, Tap
 from .picture import drawn
 from .text import listed, shown
-from .windows import RUN, across, columns, in_runs, joined
+from .windows import columns, joined, sliding
 
 
 def avg_pool(call: Call) -> Explanation:
     """Explains avg_pool1d, avg_pool2d and avg_pool3d."""
-    (padding,) = call.each("padding")
-    axes = _sliding(call, padding)
+    axes = sliding(call)
     inside = [sum(step.place is not None for step in axis.window) for axis in axes]
     override = call.parameters.get("divisor_override")
     if override is not None:
@@ -44,7 +43,7 @@ def adaptive_avg_pool(call: Call) -> Explanation:
 def lp_pool(call: Call) -> Explanation:
     """Explains lp_pool1d, lp_pool2d and lp_pool3d."""
     (kernel,) = call.each("kernel_size")
-    norm, axes = float(call.parameters["norm_type"]), _sliding(call, [0] * call.spatial)
+    norm, axes = float(call.parameters["norm_type"]), sliding(call)
     if math.isinf(norm):
         return _extreme(call, axes, -1 if norm < 0 else 1)
     # Integers are powered as float32.
@@ -75,13 +74,6 @@ def lp_pool(call: Call) -> Explanation:
     )
 
 
-def _sliding(call: Call, padding: Sequence[int]) -> list[Axis]:
-    (kernel,) = call.each("kernel_size")
-    dilations, ceil_modes = [1] * call.spatial, [call.parameters["ceil_mode"]] * call.spatial
-    sizes = (call.sizes, kernel, call.stride(), padding, dilations, ceil_modes)
-    return [geometry.pooling(*axis) for axis in zip(call.names, call.place, *sizes, strict=True)]
-
-
 def _product(factors: Sequence[int], meaning: str) -> tuple[int, str]:
     count = math.prod(factors)
     numbers = " * ".join(map(str, factors))
@@ -91,27 +83,29 @@ def _product(factors: Sequence[int], meaning: str) -> tuple[int, str]:
 def _summed(
     call: Call, axes: Sequence[Axis], lift: Callable[[Any], Any], arithmetic: Arithmetic
 ) -> tuple[list[Tap], list[Any], Any]:
-    """The taps column by column, each with the sum of its run so far; the columns' sums; the sum of all."""
+    """The taps column by column, each with the sum of its chain so far if a column is summed up in chains; the sums of
+    the columns; the sum of all."""
 
     def add(a: Any, b: Any) -> Any:
         return plus(a, b, arithmetic.total)
 
     taps, sums = [], []
     for column in columns(call, axes):
+        values = [None if tap.padded else lift(tap.value) for tap in column]
+        chains = not order.slide(axes) or len(values) <= order.ROWS
         running: Any = None
-        terms: list[Any] = []
-        for tap in column:
-            if tap.padded:
+        seen = 0
+        for tap, value in zip(column, values, strict=True):
+            if value is None:
                 taps.append(replace(tap, running=running, note="skipped"))
                 continue
-            lifted = lift(tap.value)
-            running = lifted if len(terms) % RUN == 0 else add(running, lifted)
-            taps.append(replace(tap, product=lifted, running=running))
-            terms.append(lifted)
-        if terms:
-            sums.append(in_runs(terms, add))
-    total = across(sums, add)
-    return taps, sums, cast(0, arithmetic.total) if total is None else total
+            if chains:
+                running = value if seen % order.RUN == 0 else add(running, value)
+            seen += 1
+            taps.append(replace(tap, product=value, running=running))
+        sums.append(order.column(axes, values, add))
+    total = order.across(axes, sums, add)
+    return taps, [sum for sum in sums if sum is not None], cast(0, arithmetic.total) if total is None else total
 
 
 def _mean(call: Call, axes: Sequence[Axis], divisor: int, meaning: str) -> Explanation:
@@ -155,7 +149,7 @@ def _extreme(call: Call, axes: Sequence[Axis], sign: int) -> Explanation:
         return cast(abs(value if arithmetic.real else int(value)), arithmetic.accumulator)
 
     parts = columns(call, axes)
-    best = joined(parts, lambda value: _signed(size(value), sign, arithmetic), larger)
+    best = joined(call, axes, lambda value: _signed(size(value), sign, arithmetic), larger)
     result = arithmetic.narrow(abs(best)) if arithmetic.real else _signed(best, sign, arithmetic)
     taps = [replace(tap, product=None if tap.padded else size(tap.value)) for part in parts for tap in part]
     name = "largest" if sign > 0 else "smallest"

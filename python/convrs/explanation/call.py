@@ -16,11 +16,9 @@ from .. import backends, functional
 from ..check.reference import ARRAYS, Operator
 from ..check.reference import name_of as operator_name
 from ..check.windows import each
+from ..rules.windows import NAMES
 from .arithmetic import Arithmetic, element, name_of, same
 from .model import Axis, Explanation, Plane, Tap
-
-NAMES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
-"""Names of the spatial axes by their number."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +136,12 @@ def called(op: Operator, inputs: tuple[Any, ...], index: Any, params: Mapping[st
     parameters = dict(bound.arguments)
     if parameters.pop("out") is not None:
         raise TypeError("out is not for explain, which writes no result; leave it out")
+    rule = parameters.get("rule", "torch")
+    if rule != "torch":
+        raise TypeError(
+            f"rule={rule!r} is not for explain, which knows torch's rules; convrs.windows shows the windows of every "
+            "rule, convrs.rules.differences what differs from torch"
+        )
     given = {key: parameters.pop(key) for key in ARRAYS if key in parameters}
     if "_random_samples" in given and given["_random_samples"] is None:
         raise ValueError("_random_samples is None, which draws new windows in every call: give those that were used")

@@ -16,6 +16,7 @@ FAMILIES: dict[str, Callable[[Call], Explanation]] = {
     "conv": weighted.conv,
     "conv_transpose": weighted.conv_transpose,
     "max_pool": maxima.max_pool,
+    "min_pool": maxima.min_pool,
     "adaptive_max_pool": maxima.adaptive_max_pool,
     "fractional_max_pool": maxima.fractional_max_pool,
     "max_unpool": patches.max_unpool,
@@ -46,7 +47,7 @@ def explain(op: Operator, *inputs: Any, index: int | Sequence[int], **params: An
     Raises:
         IndexError: the output has no such element.
         ValueError: no such operator, or the operator refuses a value.
-        TypeError: the operator refuses a kind or dtype, or `out` is given.
+        TypeError: the operator refuses a kind or dtype, or `out` is given, or a rule other than torch's.
 
     Example:
         >>> import numpy as np

@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from ..check.windows import sides
 from .model import Axis, Step
 
 CONVOLUTION = "floor(({input} + {before} + {after} - {dilation} * ({kernel} - 1) - 1) / {stride}) + 1"
 TRANSPOSED = "({input} - 1) * {stride} - 2 * {padding} + {dilation} * ({kernel} - 1) + {output_padding} + 1"
 POOL = "floor(({input} + 2 * {padding} - {dilation} * ({kernel} - 1) - 1) / {stride}) + 1"
-CEIL_POOL = POOL.replace("floor", "ceil")
+UNEVEN_POOL = POOL.replace("2 * {padding}", "{before} + {after}")
 ADAPTIVE = "floor({index} * {input} / {output}) to ceil(({index} + 1) * {input} / {output})"
 FRACTIONAL = "floor(({index} + {sample}) * {a}) - floor({sample} * {a})"
 UNPOOL = "({input} - 1) * {stride} - 2 * {padding} + {kernel}"
@@ -21,18 +22,15 @@ BLOCKS = "floor(({image} + 2 * {padding} - {dilation} * ({kernel} - 1) - 1) / {s
 def convolution(
     name: str, index: int, input: int, kernel: int, stride: int, dilation: int, padding: Any, mode: str
 ) -> Axis:
-    """The axis of a convolution. Padding is a (before, after) pair, "valid" or "same"."""
+    """The axis of a convolution. Padding is a (before, after) pair or a text."""
     span = dilation * (kernel - 1) + 1
+    before, after = sides(input, span, stride, padding)
     notes = []
-    if padding == "same":
-        total = max((-(-input // stride) - 1) * stride + span - input, 0)
-        before, after = total // 2, total - total // 2
+    if padding in ("same", "same_lower"):
         notes.append(
-            f'padding="same": ceil({input} / {stride}) = {-(-input // stride)} outputs need {total} elements of '
-            f"padding, {before} before and {after} after"
+            f'padding="{padding}": ceil({input} / {stride}) = {-(-input // stride)} outputs need {before + after} '
+            f"elements of padding, {before} before and {after} after"
         )
-    else:
-        before, after = (0, 0) if padding == "valid" else padding
     output = (input + before + after - span) // stride + 1
     notes += _left_over(input + after - (output - 1) * stride + before - span, after)
     positions = [(tap, index * stride - before + tap * dilation) for tap in range(kernel)]
@@ -94,45 +92,51 @@ def transposed(
 
 
 def pooling(
-    name: str, index: int, input: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool
+    name: str, index: int, input: int, kernel: int, stride: int, padding: Any, dilation: int, ceil_mode: bool
 ) -> Axis:
-    """The axis of a sliding pool. In ceil mode a window must start in the input or in the padding before it."""
+    """The axis of a sliding pool by torch's rule. Padding is a (before, after) pair or a text.
+
+    In ceil mode a window must start in the input or in the padding before it.
+    """
     span = dilation * (kernel - 1) + 1
-    spare = input + 2 * padding - span
+    before, after = sides(input, span, stride, padding)
+    spare = input + before + after - span
     floored, full = spare // stride + 1, -(-spare // stride) + 1
     output = full if ceil_mode else floored
     notes = []
     result = f"= {output}"
-    if ceil_mode and (full - 1) * stride >= input + padding:
+    if ceil_mode and (full - 1) * stride >= input + before:
         output -= 1
         result = f"= {full}, less 1 = {output}"
         notes.append(
-            f"ceil_mode: the last window would start at {(full - 1) * stride - padding}, not inside the {padding} + "
+            f"ceil_mode: the last window would start at {(full - 1) * stride - before}, not inside the {before} + "
             f"{input} elements of left padding and input, so it is dropped"
         )
     elif ceil_mode and full > floored:
-        beyond = (full - 1) * stride + span - input - 2 * padding
+        beyond = (full - 1) * stride + span - input - before - after
         notes.append(f"ceil_mode adds a last window, which hangs {beyond} beyond the padded input")
     if not ceil_mode:
         left = spare - (output - 1) * stride
-        notes += _left_over(left, padding)
-        if full > floored and (full - 1) * stride < input + padding:
+        notes += _left_over(left, after)
+        if full > floored and (full - 1) * stride < input + before:
             notes.append("ceil_mode=True would add one more window, over what is left")
-    start = index * stride - padding
-    extent = min(start + kernel, input + padding) - start
+    positions = [(tap, index * stride - before + tap * dilation) for tap in range(kernel)]
+    extent = sum(position < input + after for _, position in positions)
     if extent < kernel:
         notes.append(f"the window is cut off at the end of the padding: {extent} of its {kernel} elements are left")
+    formula = POOL if before == after else UNEVEN_POOL
+    numbers = {"padding": before} if before == after else {"before": before, "after": after}
     return Axis(
         name=name,
         input=input,
         output=output,
         index=index,
-        formula=CEIL_POOL if ceil_mode else POOL,
-        numbers={"input": input, "padding": padding, "dilation": dilation, "kernel": kernel, "stride": stride},
+        formula=formula.replace("floor", "ceil") if ceil_mode else formula,
+        numbers={"input": input, **numbers, "dilation": dilation, "kernel": kernel, "stride": stride},
         result=result,
-        window=_steps([(tap, start + tap * dilation) for tap in range(kernel)], input, "zeros"),
+        window=_steps(positions, input, "zeros"),
         extent=extent,
-        padding=(padding, padding),
+        padding=(before, after),
         notes=tuple(notes),
     )
 

@@ -1,4 +1,4 @@
-"""Pools that take the maximum of a window."""
+"""Pools that take the maximum or the minimum of a window."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from .call import Call
 from .model import Axis, Explanation, Tap
 from .picture import drawn
 from .text import listed, located, shown
-from .windows import columns, joined
+from .windows import joined, sliding
 from .windows import taps as window_taps
 
 
 def max_pool(call: Call) -> Explanation:
     """Explains max_pool1d, max_pool2d and max_pool3d."""
-    kernel, padding, dilation = call.each("kernel_size", "padding", "dilation")
-    ceil_modes = [call.parameters["ceil_mode"]] * call.spatial
-    sizes = (call.sizes, kernel, call.stride(), padding, dilation, ceil_modes)
-    numbers = zip(call.names, call.place, *sizes, strict=True)
-    return _maximum(call, [geometry.pooling(*axis) for axis in numbers])
+    return _extremum(call, sliding(call))
+
+
+def min_pool(call: Call) -> Explanation:
+    """Explains min_pool1d, min_pool2d and min_pool3d."""
+    return _extremum(call, sliding(call), smallest=True)
 
 
 def adaptive_max_pool(call: Call) -> Explanation:
     """Explains adaptive_max_pool1d, adaptive_max_pool2d and adaptive_max_pool3d."""
     (outputs,) = call.each("output_size")
     numbers = zip(call.names, call.place, call.sizes, outputs, strict=True)
-    return _maximum(call, [geometry.adaptive(*axis) for axis in numbers])
+    return _extremum(call, [geometry.adaptive(*axis) for axis in numbers])
 
 
 def fractional_max_pool(call: Call) -> Explanation:
@@ -46,7 +47,7 @@ def fractional_max_pool(call: Call) -> Explanation:
     outputs = call.actual.shape[-call.spatial :]
     roundings = [call.arithmetic.coordinate] * call.spatial
     numbers = zip(call.names, call.place, call.sizes, kernel, outputs, samples, roundings, strict=True)
-    return _maximum(call, [geometry.fractional(*axis) for axis in numbers])
+    return _extremum(call, [geometry.fractional(*axis) for axis in numbers])
 
 
 def larger(best: Any, value: Any) -> Any:
@@ -54,22 +55,28 @@ def larger(best: Any, value: Any) -> Any:
     return value if value > best or value != value else best
 
 
-def _maximum(call: Call, axes: Sequence[Axis]) -> Explanation:
-    arithmetic = call.arithmetic
-    best: Any = _lowest(arithmetic.dtype)
+def smaller(best: Any, value: Any) -> Any:
+    """The minimum of two: the first of equals, the last NaN."""
+    return value if value < best or value != value else best
+
+
+def _extremum(call: Call, axes: Sequence[Axis], *, smallest: bool = False) -> Explanation:
+    name, better, better_of = ("min", "smaller", smaller) if smallest else ("max", "larger", larger)
+    begin = _begin(call.arithmetic.dtype, smallest)
+    best: Any = begin
     winner = None
     taps = []
     for tap in window_taps(call, axes):
         if tap.padded:
             taps.append(replace(tap, running=best, note="skipped"))
             continue
-        wins = bool(tap.value > best or tap.value != tap.value)
-        note = ("NaN always wins" if tap.value != tap.value else "larger") if wins else ""
+        wins = bool((tap.value < best if smallest else tap.value > best) or tap.value != tap.value)
+        note = ("NaN always wins" if tap.value != tap.value else better) if wins else ""
         if not wins and tap.value == best and winner is not None:
-            note = "equal: the first stays" if winner.note else "not larger than the start"
+            note = "equal: the first stays" if winner.note else f"not {better} than the start"
         best = tap.value if wins else best
         taps.append(replace(tap, running=best, note=note))
-        # Without any larger one, the first tap gives the index.
+        # Without any better one, the first tap gives the index.
         if wins or winner is None:
             winner = taps[-1]
     if winner is None:
@@ -78,15 +85,15 @@ def _maximum(call: Call, axes: Sequence[Axis]) -> Explanation:
             taps=taps,
             planes=drawn(call, axes, call.channel, mode=None),
             result=best,
-            equation=f"max() = {shown(best)}",
+            equation=f"{name}() = {shown(best)}",
             steps=[f"no tap lies inside the input: {shown(best)}"],
         )
     # Where the signs of zeros tie, the order decides; without indices the kernel goes column by column.
-    result = winner.value if call.indices is not None else joined(columns(call, axes), lambda value: value, larger)
+    result = winner.value if call.indices is not None else joined(call, axes, lambda value: value, better_of)
     inside = [tap.value for tap in taps if not tap.padded]
     flat = int(np.ravel_multi_index(winner.position, call.sizes))
     steps = [
-        f"start at {shown(_lowest(arithmetic.dtype))}; a tap wins if it is larger than the best so far, or NaN",
+        f"start at {shown(begin)}; a tap wins if it is {better} than the best so far, or NaN",
         f"the winner is {located('input', winner.input)} = {shown(winner.value)}, index {flat} in its plane",
         *_reasons(inside, winner),
     ]
@@ -100,7 +107,7 @@ def _maximum(call: Call, axes: Sequence[Axis]) -> Explanation:
         planes=drawn(call, axes, call.channel, mode=None),
         winner=winner,
         result=result,
-        equation=f"max({listed([shown(value) for value in inside], ', ')}) = {shown(result)}",
+        equation=f"{name}({listed([shown(value) for value in inside], ', ')}) = {shown(result)}",
         steps=steps,
         notes=notes,
     )
@@ -114,10 +121,11 @@ def _reasons(values: Sequence[Any], winner: Tap) -> list[str]:
     return [f"{equal} taps are equal: the first gives the index"] if equal > 1 else []
 
 
-def _lowest(dtype: str) -> Any:
+def _begin(dtype: str, smallest: bool) -> Any:
     if dtype == "bool":
-        return np.bool_(False)
-    if dtype == "bfloat16":
-        return np.float32(-np.inf)
-    kind = np.dtype(dtype)
-    return kind.type(-np.inf) if kind.kind == "f" else kind.type(np.iinfo(kind).min)
+        return np.bool_(smallest)
+    kind = np.dtype("float32" if dtype == "bfloat16" else dtype)
+    if kind.kind == "f":
+        return kind.type(np.inf if smallest else -np.inf)
+    limits = np.iinfo(kind)
+    return kind.type(limits.max if smallest else limits.min)

@@ -120,8 +120,8 @@ class Explanation:
     planes: tuple[Plane, ...]
     """The window on the input, drawn for its first channel; empty where it is too large to draw."""
     columns: tuple[Any, ...]
-    """For pools that sum: the sums of the window's columns. Up to 16 are added up in this order; of more, each of 16
-    partial sums takes every sixteenth, then the partial sums are added up in order."""
+    """For pools that sum: the sums of the window's columns. Up to 8 are added up in this order; how more are, says
+    `convrs.explanation.order`."""
     bias: Any
     """The bias, or None."""
     divisor: int | None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
-from ..check.windows import each
+from ..check.windows import paddings
 from . import geometry
 from .arithmetic import cast, element, plus, same
 from .call import Call
@@ -24,11 +23,7 @@ def conv(call: Call) -> Explanation:
     """Explains conv1d, conv2d and conv3d."""
     weight, parameters = call.arrays["weight"], call.parameters
     stride, dilation = call.each("stride", "dilation")
-    padding: list[Any] = (
-        [parameters["padding"]] * call.spatial
-        if isinstance(parameters["padding"], str)
-        else [tuple(each(sides, 2)) for sides in each(parameters["padding"], call.spatial)]
-    )
+    padding = paddings(parameters["padding"], call.spatial)
     mode = parameters["padding_mode"]
     modes = [mode] * call.spatial
     numbers = zip(call.names, call.place, call.sizes, weight.shape[2:], stride, dilation, padding, modes, strict=True)

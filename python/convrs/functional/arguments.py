@@ -26,8 +26,11 @@ Size: TypeAlias = int | Sequence[int]
 AdaptiveSize: TypeAlias = int | Sequence[int | None] | None
 """An output size; None keeps the input's."""
 
-ConvPadding: TypeAlias = Size | Sequence[tuple[int, int]] | Literal["valid", "same"]
-"""Padding of a convolution: numbers, a (before, after) pair for each axis, or a rule."""
+Padding: TypeAlias = Size | Sequence[tuple[int, int]] | Literal["valid", "same", "same_lower"]
+"""Padding of a convolution or pool: numbers, a (before, after) pair for each axis, or a rule."""
+
+Rule: TypeAlias = Literal["torch", "onnx", "onnxruntime-legacy", "coreml", "tensorflow-same", "tensorflow-valid"]
+"""Whose rules a pool follows; see `convrs.rules`."""
 
 PaddingMode: TypeAlias = Literal["zeros"] | Literal["reflect", "replicate", "circular"]
 """What the padding of a convolution holds."""

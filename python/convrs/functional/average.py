@@ -5,7 +5,7 @@ from __future__ import annotations
 from numpy import ndarray
 
 from .. import _convrs, backends
-from .arguments import Array, Size
+from .arguments import Array, Padding, Rule, Size
 
 __all__ = ["avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d"]
 
@@ -14,10 +14,12 @@ def avg_pool1d(
     input: Array,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     *,
+    dilation: Size = 1,
+    rule: Rule = "torch",
     out: Array | None = None,
 ) -> Array:
     """Mean of sliding windows over one spatial axis; torch.nn.functional.avg_pool1d.
@@ -30,15 +32,18 @@ def avg_pool1d(
         input: (batch, channels, L) or (channels, L); floats, bfloat16, integers, bool or complex.
         kernel_size: size of the window, a number.
         stride: step of the window, a number; kernel_size by default.
-        padding: zeros added on both sides, a number; at most half the window.
+        padding: zeros added on both sides, a number, at most half of kernel_size; or a (before, after)
+            pair for each axis, "valid", "same" or "same_lower" (as in a convolution).
         ceil_mode: also take a last window that hangs over the end, if it starts in the input or in the padding
             before it.
         count_include_pad: whether padding counts in the divisor; what hangs over the padding never does.
+        dilation: distance of neighbouring elements of a window, a number.
+        rule: whose rules decide sizes and divisors; see `convrs.rules`.
         out: array that receives the result: its shape, dtype and kind, not overlapping an input.
 
     Returns:
         (batch, channels, L_out) in the input's dtype, without the batch if the input has none. Each size is
-        floor or ceil((input + 2 * padding - kernel_size) / stride) + 1.
+        floor or ceil((input + 2 * padding - dilation * (kernel_size - 1) - 1) / stride) + 1.
 
     Raises:
         ValueError: a value is out of range, or the window is larger than the padded input.
@@ -56,7 +61,9 @@ def avg_pool1d(
         array([[[1.5, 3.5, 5. ]]], dtype=float32)
     """
     if type(input) is ndarray:
-        return _convrs.avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None, out)
+        return _convrs.avg_pool(
+            1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None, dilation, rule, out
+        )
     return backends.call(
         avg_pool1d,
         input,
@@ -66,6 +73,8 @@ def avg_pool1d(
         padding=padding,
         ceil_mode=ceil_mode,
         count_include_pad=count_include_pad,
+        dilation=dilation,
+        rule=rule,
     )
 
 
@@ -73,11 +82,13 @@ def avg_pool2d(
     input: Array,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
     *,
+    dilation: Size = 1,
+    rule: Rule = "torch",
     out: Array | None = None,
 ) -> Array:
     """Mean of sliding windows over two spatial axes; torch.nn.functional.avg_pool2d.
@@ -90,16 +101,19 @@ def avg_pool2d(
         input: (batch, channels, H, W) or (channels, H, W); floats, bfloat16, integers, bool or complex.
         kernel_size: size of the window, a number or (h, w).
         stride: step of the window, a number or (h, w); kernel_size by default.
-        padding: zeros added on both sides, a number or (h, w); at most half the window.
+        padding: zeros added on both sides, a number or (h, w), at most half of kernel_size; or a (before, after)
+            pair for each axis, "valid", "same" or "same_lower" (as in a convolution).
         ceil_mode: also take a last window that hangs over the end, if it starts in the input or in the padding
             before it.
         count_include_pad: whether padding counts in the divisor; what hangs over the padding never does.
         divisor_override: the divisor of every window.
+        dilation: distance of neighbouring elements of a window, a number or (h, w).
+        rule: whose rules decide sizes and divisors; see `convrs.rules`.
         out: array that receives the result: its shape, dtype and kind, not overlapping an input.
 
     Returns:
         (batch, channels, H_out, W_out) in the input's dtype, without the batch if the input has none. Each size
-        is floor or ceil((input + 2 * padding - kernel_size) / stride) + 1.
+        is floor or ceil((input + 2 * padding - dilation * (kernel_size - 1) - 1) / stride) + 1.
 
     Raises:
         ValueError: a value is out of range, or the window is larger than the padded input.
@@ -119,7 +133,17 @@ def avg_pool2d(
     """
     if type(input) is ndarray:
         return _convrs.avg_pool(
-            2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, out
+            2,
+            input,
+            kernel_size,
+            stride,
+            padding,
+            ceil_mode,
+            count_include_pad,
+            divisor_override,
+            dilation,
+            rule,
+            out,
         )
     return backends.call(
         avg_pool2d,
@@ -131,6 +155,8 @@ def avg_pool2d(
         ceil_mode=ceil_mode,
         count_include_pad=count_include_pad,
         divisor_override=divisor_override,
+        dilation=dilation,
+        rule=rule,
     )
 
 
@@ -138,11 +164,13 @@ def avg_pool3d(
     input: Array,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
     *,
+    dilation: Size = 1,
+    rule: Rule = "torch",
     out: Array | None = None,
 ) -> Array:
     """Mean of sliding windows over three spatial axes; torch.nn.functional.avg_pool3d.
@@ -155,16 +183,19 @@ def avg_pool3d(
         input: (batch, channels, D, H, W) or (channels, D, H, W); floats, bfloat16, integers, bool or complex.
         kernel_size: size of the window, a number or (d, h, w).
         stride: step of the window, a number or (d, h, w); kernel_size by default.
-        padding: zeros added on both sides, a number or (d, h, w); at most half the window.
+        padding: zeros added on both sides, a number or (d, h, w), at most half of kernel_size; or a (before, after)
+            pair for each axis, "valid", "same" or "same_lower" (as in a convolution).
         ceil_mode: also take a last window that hangs over the end, if it starts in the input or in the padding
             before it.
         count_include_pad: whether padding counts in the divisor; what hangs over the padding never does.
         divisor_override: the divisor of every window.
+        dilation: distance of neighbouring elements of a window, a number or (d, h, w).
+        rule: whose rules decide sizes and divisors; see `convrs.rules`.
         out: array that receives the result: its shape, dtype and kind, not overlapping an input.
 
     Returns:
         (batch, channels, D_out, H_out, W_out) in the input's dtype, without the batch if the input has none.
-        Each size is floor or ceil((input + 2 * padding - kernel_size) / stride) + 1.
+        Each size is floor or ceil((input + 2 * padding - dilation * (kernel_size - 1) - 1) / stride) + 1.
 
     Raises:
         ValueError: a value is out of range, or the window is larger than the padded input.
@@ -183,7 +214,17 @@ def avg_pool3d(
     """
     if type(input) is ndarray:
         return _convrs.avg_pool(
-            3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, out
+            3,
+            input,
+            kernel_size,
+            stride,
+            padding,
+            ceil_mode,
+            count_include_pad,
+            divisor_override,
+            dilation,
+            rule,
+            out,
         )
     return backends.call(
         avg_pool3d,
@@ -195,6 +236,8 @@ def avg_pool3d(
         ceil_mode=ceil_mode,
         count_include_pad=count_include_pad,
         divisor_override=divisor_override,
+        dilation=dilation,
+        rule=rule,
     )
 
 
@@ -205,6 +248,9 @@ def lp_pool1d(
     stride: Size | None = None,
     ceil_mode: bool = False,
     *,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    rule: Rule = "torch",
     out: Array | None = None,
 ) -> Array:
     """Power sum (sum of x^p)^(1/p) of sliding windows over one spatial axis; torch.nn.functional.lp_pool1d.
@@ -219,11 +265,14 @@ def lp_pool1d(
         kernel_size: size of the window, a number.
         stride: step of the window, a number; kernel_size by default.
         ceil_mode: also take a last window that hangs over the end.
+        padding: elements added on both sides that take no part, a number; or as in avg_pool1d.
+        dilation: distance of neighbouring elements of a window, a number.
+        rule: whose rules decide sizes and powers: all but torch's take |x| and the plain sum; see `convrs.rules`.
         out: array that receives the result: its shape, dtype and kind, not overlapping an input.
 
     Returns:
         (batch, channels, L_out) in the input's dtype, without the batch if the input has none. Each size is
-        floor or ceil((input - kernel_size) / stride) + 1.
+        floor or ceil((input + 2 * padding - dilation * (kernel_size - 1) - 1) / stride) + 1.
 
     Raises:
         ValueError: norm_type is 0, a value is out of range, or the window is larger than the input.
@@ -239,7 +288,7 @@ def lp_pool1d(
         array([[[ 5., 10.]]], dtype=float32)
     """
     if type(input) is ndarray:
-        return _convrs.lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode, out)
+        return _convrs.lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode, padding, dilation, rule, out)
     return backends.call(
         lp_pool1d,
         input,
@@ -248,6 +297,9 @@ def lp_pool1d(
         kernel_size=kernel_size,
         stride=stride,
         ceil_mode=ceil_mode,
+        padding=padding,
+        dilation=dilation,
+        rule=rule,
     )
 
 
@@ -258,6 +310,9 @@ def lp_pool2d(
     stride: Size | None = None,
     ceil_mode: bool = False,
     *,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    rule: Rule = "torch",
     out: Array | None = None,
 ) -> Array:
     """Power sum (sum of x^p)^(1/p) of sliding windows over two spatial axes; torch.nn.functional.lp_pool2d.
@@ -272,11 +327,14 @@ def lp_pool2d(
         kernel_size: size of the window, a number or (h, w).
         stride: step of the window, a number or (h, w); kernel_size by default.
         ceil_mode: also take a last window that hangs over the end.
+        padding: elements added on both sides that take no part, a number or (h, w); or as in avg_pool2d.
+        dilation: distance of neighbouring elements of a window, a number or (h, w).
+        rule: whose rules decide sizes and powers: all but torch's take |x| and the plain sum; see `convrs.rules`.
         out: array that receives the result: its shape, dtype and kind, not overlapping an input.
 
     Returns:
         (batch, channels, H_out, W_out) in the input's dtype, without the batch if the input has none. Each size
-        is floor or ceil((input - kernel_size) / stride) + 1.
+        is floor or ceil((input + 2 * padding - dilation * (kernel_size - 1) - 1) / stride) + 1.
 
     Raises:
         ValueError: norm_type is 0, a value is out of range, or the window is larger than the input.
@@ -293,7 +351,7 @@ def lp_pool2d(
                [4., 4.]], dtype=float32)
     """
     if type(input) is ndarray:
-        return _convrs.lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode, out)
+        return _convrs.lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode, padding, dilation, rule, out)
     return backends.call(
         lp_pool2d,
         input,
@@ -302,6 +360,9 @@ def lp_pool2d(
         kernel_size=kernel_size,
         stride=stride,
         ceil_mode=ceil_mode,
+        padding=padding,
+        dilation=dilation,
+        rule=rule,
     )
 
 
@@ -312,6 +373,9 @@ def lp_pool3d(
     stride: Size | None = None,
     ceil_mode: bool = False,
     *,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    rule: Rule = "torch",
     out: Array | None = None,
 ) -> Array:
     """Power sum (sum of x^p)^(1/p) of sliding windows over three spatial axes; torch.nn.functional.lp_pool3d.
@@ -326,11 +390,14 @@ def lp_pool3d(
         kernel_size: size of the window, a number or (d, h, w).
         stride: step of the window, a number or (d, h, w); kernel_size by default.
         ceil_mode: also take a last window that hangs over the end.
+        padding: elements added on both sides that take no part, a number or (d, h, w); or as in avg_pool3d.
+        dilation: distance of neighbouring elements of a window, a number or (d, h, w).
+        rule: whose rules decide sizes and powers: all but torch's take |x| and the plain sum; see `convrs.rules`.
         out: array that receives the result: its shape, dtype and kind, not overlapping an input.
 
     Returns:
         (batch, channels, D_out, H_out, W_out) in the input's dtype, without the batch if the input has none.
-        Each size is floor or ceil((input - kernel_size) / stride) + 1.
+        Each size is floor or ceil((input + 2 * padding - dilation * (kernel_size - 1) - 1) / stride) + 1.
 
     Raises:
         ValueError: norm_type is 0, a value is out of range, or the window is larger than the input.
@@ -346,7 +413,7 @@ def lp_pool3d(
         array([[[[[8.]]]]], dtype=float32)
     """
     if type(input) is ndarray:
-        return _convrs.lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode, out)
+        return _convrs.lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode, padding, dilation, rule, out)
     return backends.call(
         lp_pool3d,
         input,
@@ -355,4 +422,7 @@ def lp_pool3d(
         kernel_size=kernel_size,
         stride=stride,
         ceil_mode=ceil_mode,
+        padding=padding,
+        dilation=dilation,
+        rule=rule,
     )

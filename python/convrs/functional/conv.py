@@ -5,7 +5,7 @@ from __future__ import annotations
 from numpy import ndarray
 
 from .. import _convrs, backends
-from .arguments import Algorithm, Array, ConvPadding, PaddingMode, Size
+from .arguments import Algorithm, Array, Padding, PaddingMode, Size
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
@@ -15,7 +15,7 @@ def conv1d(
     weight: Array,
     bias: Array | None = None,
     stride: Size = 1,
-    padding: ConvPadding = 0,
+    padding: Padding = 0,
     dilation: Size = 1,
     groups: int = 1,
     *,
@@ -36,7 +36,7 @@ def conv1d(
         stride: step of the kernel, a number.
         padding: elements added on both sides, a number; or ((before, after), ...), one pair an axis; or "valid"
             (none); or "same": the output size is ceil(input / stride), and an odd element of padding goes
-            after. Torch knows "same" with stride 1 only.
+            after ("same_lower": before). Torch knows "same" with stride 1 only.
         dilation: distance of neighbouring taps, a number.
         groups: blocks of channels that do not see each other; it divides both channel counts.
         padding_mode: what the padding holds: "zeros", "reflect", "replicate" or "circular".
@@ -83,7 +83,7 @@ def conv2d(
     weight: Array,
     bias: Array | None = None,
     stride: Size = 1,
-    padding: ConvPadding = 0,
+    padding: Padding = 0,
     dilation: Size = 1,
     groups: int = 1,
     *,
@@ -104,7 +104,7 @@ def conv2d(
         stride: step of the kernel, a number or (h, w).
         padding: elements added on both sides, a number or (h, w); or ((before, after), ...), one pair an axis;
             or "valid" (none); or "same": the output size is ceil(input / stride), and an odd element of padding
-            goes after. Torch knows "same" with stride 1 only.
+            goes after ("same_lower": before). Torch knows "same" with stride 1 only.
         dilation: distance of neighbouring taps, a number or (h, w).
         groups: blocks of channels that do not see each other; it divides both channel counts.
         padding_mode: what the padding holds: "zeros", "reflect", "replicate" or "circular".
@@ -153,7 +153,7 @@ def conv3d(
     weight: Array,
     bias: Array | None = None,
     stride: Size = 1,
-    padding: ConvPadding = 0,
+    padding: Padding = 0,
     dilation: Size = 1,
     groups: int = 1,
     *,
@@ -175,7 +175,7 @@ def conv3d(
         stride: step of the kernel, a number or (d, h, w).
         padding: elements added on both sides, a number or (d, h, w); or ((before, after), ...), one pair an
             axis; or "valid" (none); or "same": the output size is ceil(input / stride), and an odd element of
-            padding goes after. Torch knows "same" with stride 1 only.
+            padding goes after ("same_lower": before). Torch knows "same" with stride 1 only.
         dilation: distance of neighbouring taps, a number or (d, h, w).
         groups: blocks of channels that do not see each other; it divides both channel counts.
         padding_mode: what the padding holds: "zeros", "reflect", "replicate" or "circular".

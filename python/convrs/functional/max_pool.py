@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from numpy import ndarray
 
 from .. import _convrs, backends
-from .arguments import Array, Indices, NumPyArray, Size
+from .arguments import Array, Indices, NumPyArray, Padding, Rule, Size
 
 if TYPE_CHECKING:
     from ..backends.torch import Tensor
@@ -20,11 +20,12 @@ def max_pool1d(
     input: Array,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
     return_indices: Literal[False] = False,
     *,
+    rule: Rule = "torch",
     out: Array | None = None,
 ) -> Array: ...
 @overload
@@ -32,11 +33,12 @@ def max_pool1d(
     input: NumPyArray,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
     *,
     return_indices: Literal[True],
+    rule: Rule = "torch",
     out: NumPyArray | None = None,
 ) -> tuple[NumPyArray, Indices]: ...
 @overload
@@ -44,11 +46,12 @@ def max_pool1d(
     input: Tensor,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
     *,
     return_indices: Literal[True],
+    rule: Rule = "torch",
     out: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]: ...
 @overload
@@ -56,22 +59,24 @@ def max_pool1d(
     input: Array,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
     *,
     return_indices: bool,
+    rule: Rule = "torch",
     out: Array | None = None,
 ) -> Array | tuple[Array, Any]: ...
 def max_pool1d(
     input: Array,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
     *,
+    rule: Rule = "torch",
     out: Array | None = None,
 ) -> Array | tuple[Array, Any]:
     """Maximum of sliding windows over one spatial axis; torch.nn.functional.max_pool1d.
@@ -83,11 +88,13 @@ def max_pool1d(
         input: (batch, channels, L) or (channels, L); floats, bfloat16, integers or bool.
         kernel_size: size of the window, a number.
         stride: step of the window, a number; kernel_size by default.
-        padding: elements added on both sides, a number; at most half the window's extent.
+        padding: elements added on both sides, a number, at most half of kernel_size; or a (before, after)
+            pair for each axis, "valid", "same" or "same_lower" (as in a convolution).
         dilation: distance of neighbouring elements of a window, a number.
         ceil_mode: also take a last window that hangs over the end, if it starts in the input or in the padding
             before it.
         return_indices: also return the position of each maximum.
+        rule: whose rules decide sizes, windows without elements, NaN, and what indices count; see `convrs.rules`.
         out: array that receives the values: their shape, dtype and kind, not overlapping an input.
 
     Returns:
@@ -113,7 +120,9 @@ def max_pool1d(
         array([[[1, 1, 3]]])
     """
     if type(input) is ndarray:
-        return _convrs.max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, out)
+        return _convrs.max_pool(
+            1, False, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, rule, out
+        )
     return backends.call(
         max_pool1d,
         input,
@@ -124,6 +133,7 @@ def max_pool1d(
         dilation=dilation,
         ceil_mode=ceil_mode,
         return_indices=return_indices,
+        rule=rule,
     )
 
 
@@ -132,11 +142,12 @@ def max_pool2d(
     input: Array,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
     return_indices: Literal[False] = False,
     *,
+    rule: Rule = "torch",
     out: Array | None = None,
 ) -> Array: ...
 @overload
@@ -144,11 +155,12 @@ def max_pool2d(
     input: NumPyArray,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
     *,
     return_indices: Literal[True],
+    rule: Rule = "torch",
     out: NumPyArray | None = None,
 ) -> tuple[NumPyArray, Indices]: ...
 @overload
@@ -156,11 +168,12 @@ def max_pool2d(
     input: Tensor,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
     *,
     return_indices: Literal[True],
+    rule: Rule = "torch",
     out: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]: ...
 @overload
@@ -168,22 +181,24 @@ def max_pool2d(
     input: Array,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
     *,
     return_indices: bool,
+    rule: Rule = "torch",
     out: Array | None = None,
 ) -> Array | tuple[Array, Any]: ...
 def max_pool2d(
     input: Array,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
     *,
+    rule: Rule = "torch",
     out: Array | None = None,
 ) -> Array | tuple[Array, Any]:
     """Maximum of sliding windows over two spatial axes; torch.nn.functional.max_pool2d.
@@ -195,11 +210,13 @@ def max_pool2d(
         input: (batch, channels, H, W) or (channels, H, W); floats, bfloat16, integers or bool.
         kernel_size: size of the window, a number or (h, w).
         stride: step of the window, a number or (h, w); kernel_size by default.
-        padding: elements added on both sides, a number or (h, w); at most half the window's extent.
+        padding: elements added on both sides, a number or (h, w), at most half of kernel_size; or a (before, after)
+            pair for each axis, "valid", "same" or "same_lower" (as in a convolution).
         dilation: distance of neighbouring elements of a window, a number or (h, w).
         ceil_mode: also take a last window that hangs over the end, if it starts in the input or in the padding
             before it.
         return_indices: also return where in its plane each maximum lies, counted in C order.
+        rule: whose rules decide sizes, windows without elements, NaN, and what indices count; see `convrs.rules`.
         out: array that receives the values: their shape, dtype and kind, not overlapping an input.
 
     Returns:
@@ -225,7 +242,9 @@ def max_pool2d(
                [16., 18., 19.]], dtype=float32)
     """
     if type(input) is ndarray:
-        return _convrs.max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, out)
+        return _convrs.max_pool(
+            2, False, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, rule, out
+        )
     return backends.call(
         max_pool2d,
         input,
@@ -236,6 +255,7 @@ def max_pool2d(
         dilation=dilation,
         ceil_mode=ceil_mode,
         return_indices=return_indices,
+        rule=rule,
     )
 
 
@@ -244,11 +264,12 @@ def max_pool3d(
     input: Array,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
     return_indices: Literal[False] = False,
     *,
+    rule: Rule = "torch",
     out: Array | None = None,
 ) -> Array: ...
 @overload
@@ -256,11 +277,12 @@ def max_pool3d(
     input: NumPyArray,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
     *,
     return_indices: Literal[True],
+    rule: Rule = "torch",
     out: NumPyArray | None = None,
 ) -> tuple[NumPyArray, Indices]: ...
 @overload
@@ -268,11 +290,12 @@ def max_pool3d(
     input: Tensor,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
     *,
     return_indices: Literal[True],
+    rule: Rule = "torch",
     out: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]: ...
 @overload
@@ -280,22 +303,24 @@ def max_pool3d(
     input: Array,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
     *,
     return_indices: bool,
+    rule: Rule = "torch",
     out: Array | None = None,
 ) -> Array | tuple[Array, Any]: ...
 def max_pool3d(
     input: Array,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
     *,
+    rule: Rule = "torch",
     out: Array | None = None,
 ) -> Array | tuple[Array, Any]:
     """Maximum of sliding windows over three spatial axes; torch.nn.functional.max_pool3d.
@@ -307,11 +332,13 @@ def max_pool3d(
         input: (batch, channels, D, H, W) or (channels, D, H, W); floats, bfloat16, integers or bool.
         kernel_size: size of the window, a number or (d, h, w).
         stride: step of the window, a number or (d, h, w); kernel_size by default.
-        padding: elements added on both sides, a number or (d, h, w); at most half the window's extent.
+        padding: elements added on both sides, a number or (d, h, w), at most half of kernel_size; or a (before, after)
+            pair for each axis, "valid", "same" or "same_lower" (as in a convolution).
         dilation: distance of neighbouring elements of a window, a number or (d, h, w).
         ceil_mode: also take a last window that hangs over the end, if it starts in the input or in the padding
             before it.
         return_indices: also return where in its plane each maximum lies, counted in C order.
+        rule: whose rules decide sizes, windows without elements, NaN, and what indices count; see `convrs.rules`.
         out: array that receives the values: their shape, dtype and kind, not overlapping an input.
 
     Returns:
@@ -334,7 +361,9 @@ def max_pool3d(
                [16., 17.]], dtype=float32)
     """
     if type(input) is ndarray:
-        return _convrs.max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, out)
+        return _convrs.max_pool(
+            3, False, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, rule, out
+        )
     return backends.call(
         max_pool3d,
         input,
@@ -345,4 +374,5 @@ def max_pool3d(
         dilation=dilation,
         ceil_mode=ceil_mode,
         return_indices=return_indices,
+        rule=rule,
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy import ndarray
 from numpy.typing import NDArray
 
 from .. import _convrs, backends
-from .arguments import Array, Size
+from .arguments import Array, Padding, Size
 
 if TYPE_CHECKING:
     from ..backends.torch import Tensor
@@ -22,9 +22,10 @@ def max_unpool1d(
     indices: NDArray[Any] | Tensor,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     output_size: Sequence[int] | None = None,
     *,
+    rule: Literal["torch", "onnx"] = "torch",
     out: Array | None = None,
 ) -> Array:
     """Values back at their indices, zeros elsewhere: a partial inverse of max_pool1d; torch.nn.functional.max_unpool1d.
@@ -39,6 +40,8 @@ def max_unpool1d(
         padding: the padding of the pool, a number.
         output_size: the size of the plane, or the whole shape, where the pool left elements over: each within a
             stride of the size below.
+        rule: "onnx" counts indices over the whole array, as if the planes had the size that follows without
+            output_size, which must not be smaller; its padding may be (before, after) pairs.
         out: array that receives the result: its shape, dtype and kind, not overlapping an input.
 
     Returns:
@@ -61,7 +64,7 @@ def max_unpool1d(
         array([[[0., 5., 0., 4.]]], dtype=float32)
     """
     if type(input) is ndarray and type(indices) is ndarray:
-        return _convrs.max_unpool(1, input, indices, kernel_size, stride, padding, output_size, out)
+        return _convrs.max_unpool(1, input, indices, kernel_size, stride, padding, output_size, rule, out)
     return backends.call(
         max_unpool1d,
         input,
@@ -70,6 +73,7 @@ def max_unpool1d(
         stride=stride,
         padding=padding,
         output_size=output_size,
+        rule=rule,
     )
 
 
@@ -78,9 +82,10 @@ def max_unpool2d(
     indices: NDArray[Any] | Tensor,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     output_size: Sequence[int] | None = None,
     *,
+    rule: Literal["torch", "onnx"] = "torch",
     out: Array | None = None,
 ) -> Array:
     """Values back at their indices, zeros elsewhere: a partial inverse of max_pool2d; torch.nn.functional.max_unpool2d.
@@ -95,6 +100,8 @@ def max_unpool2d(
         padding: the padding of the pool, a number or (h, w).
         output_size: the sizes of the plane, or the whole shape, where the pool left elements over: each within
             a stride of the size below.
+        rule: "onnx" counts indices over the whole array, as if the planes had the size that follows without
+            output_size, which must not be smaller; its padding may be (before, after) pairs.
         out: array that receives the result: its shape, dtype and kind, not overlapping an input.
 
     Returns:
@@ -120,7 +127,7 @@ def max_unpool2d(
                [ 0., 13.,  0., 15.]], dtype=float32)
     """
     if type(input) is ndarray and type(indices) is ndarray:
-        return _convrs.max_unpool(2, input, indices, kernel_size, stride, padding, output_size, out)
+        return _convrs.max_unpool(2, input, indices, kernel_size, stride, padding, output_size, rule, out)
     return backends.call(
         max_unpool2d,
         input,
@@ -129,6 +136,7 @@ def max_unpool2d(
         stride=stride,
         padding=padding,
         output_size=output_size,
+        rule=rule,
     )
 
 
@@ -137,9 +145,10 @@ def max_unpool3d(
     indices: NDArray[Any] | Tensor,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     output_size: Sequence[int] | None = None,
     *,
+    rule: Literal["torch", "onnx"] = "torch",
     out: Array | None = None,
 ) -> Array:
     """Values back at their indices, zeros elsewhere: a partial inverse of max_pool3d; torch.nn.functional.max_unpool3d.
@@ -154,6 +163,8 @@ def max_unpool3d(
         padding: the padding of the pool, a number or (d, h, w).
         output_size: the sizes of the plane, or the whole shape, where the pool left elements over: each within
             a stride of the size below.
+        rule: "onnx" counts indices over the whole array, as if the planes had the size that follows without
+            output_size, which must not be smaller; its padding may be (before, after) pairs.
         out: array that receives the result: its shape, dtype and kind, not overlapping an input.
 
     Returns:
@@ -176,7 +187,7 @@ def max_unpool3d(
         (1, 1, 5, 5, 5)
     """
     if type(input) is ndarray and type(indices) is ndarray:
-        return _convrs.max_unpool(3, input, indices, kernel_size, stride, padding, output_size, out)
+        return _convrs.max_unpool(3, input, indices, kernel_size, stride, padding, output_size, rule, out)
     return backends.call(
         max_unpool3d,
         input,
@@ -185,4 +196,5 @@ def max_unpool3d(
         stride=stride,
         padding=padding,
         output_size=output_size,
+        rule=rule,
     )

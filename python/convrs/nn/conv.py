@@ -11,7 +11,7 @@ from numpy import ndarray
 from numpy.typing import DTypeLike, NDArray
 
 from .. import _convrs, backends
-from ..functional.arguments import Algorithm, Array, ConvPadding, PaddingMode, Size
+from ..functional.arguments import Algorithm, Array, Padding, PaddingMode, Size
 from .plan import Plan
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
@@ -38,7 +38,7 @@ class _Layer:
         weight: Any,
         bias: Any,
         stride: Size,
-        padding: ConvPadding,
+        padding: Padding,
         output_padding: Size,
         dilation: Size,
         groups: int,
@@ -115,7 +115,7 @@ class _Conv(_Layer):
         out_channels: int,
         kernel_size: Size,
         stride: Size = 1,
-        padding: ConvPadding = 0,
+        padding: Padding = 0,
         dilation: Size = 1,
         groups: int = 1,
         bias: bool = True,
@@ -139,7 +139,7 @@ class _Conv(_Layer):
         weight: Any,
         bias: Any = None,
         stride: Size = 1,
-        padding: ConvPadding = 0,
+        padding: Padding = 0,
         dilation: Size = 1,
         groups: int = 1,
         padding_mode: PaddingMode = "zeros",
@@ -153,7 +153,7 @@ class _Conv(_Layer):
             weight: (out_channels, in_channels / groups, kernel ...); NumPy arrays, torch tensors, lists.
             bias: (out_channels,), of the same dtype.
             stride: as in the function of the same name; so the others.
-            padding: numbers, (before, after) pairs, "valid" or "same".
+            padding: numbers, (before, after) pairs, "valid", "same" or "same_lower".
             dilation: distance of neighbouring taps.
             groups: blocks of channels that do not see each other.
             padding_mode: "zeros", "reflect", "replicate" or "circular".

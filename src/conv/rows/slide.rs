@@ -15,7 +15,8 @@ const MOST_BLOCK_ROWS: usize = 32;
 ///
 /// Who makes one promises that whole vectors can be read wherever a tap of a row reads, as far as `readable` goes; that sums
 /// and outputs lie where the fields say; and that the outputs are this thread's own.
-pub(super) struct Slide<'a, T> {
+#[derive(Clone, Copy)]
+pub(super) struct Slide<T> {
     /// What the first tap of the first output reads.
     pub input: *const T,
     /// First and end of the input rows that are there; the others are read at `zeros`, whatever their number.
@@ -29,8 +30,9 @@ pub(super) struct Slide<'a, T> {
     /// Distance of neighbouring input rows, and rows from one output row to the next.
     pub pitch: usize,
     pub step: usize,
-    /// Offset in a row of every tap.
-    pub columns: &'a [u32],
+    /// Taps along the width, and the offset in a row of every one.
+    pub taps: usize,
+    pub columns: *const u32,
     /// `[tap row][column]`.
     pub weights: *const T,
     pub tap_rows: usize,
@@ -57,7 +59,7 @@ pub(super) const fn most_rows(pixels: usize) -> usize {
     }
 }
 
-impl<T> Operation<T> for &Slide<'_, T> {
+impl<T: Copy> Operation<T> for &Slide<T> {
     type Output = ();
 
     #[inline(always)]
@@ -70,13 +72,13 @@ impl<T> Operation<T> for &Slide<'_, T> {
     }
 }
 
-impl<T> Slide<'_, T> {
+impl<T: Copy> Slide<T> {
     /// All strips, with masks at the ends of each or without.
     #[inline(always)]
     fn strips<S: Simd<Scalar = T>, const ENDS: bool>(&self, simd: S) {
         let vectors = self.width.div_ceil(S::LANES);
         let live = self.tap_rows.div_ceil(self.step);
-        let three = const { S::PIXELS > 4 } && self.tap_rows == 3 && self.columns.len() == 3 && self.step <= 2;
+        let three = const { S::PIXELS > 4 && S::FUSED } && self.tap_rows == 3 && self.taps == 3 && self.step <= 2;
         let whole = self.whole_vectors(S::LANES);
         if three && ENDS && vectors == 1 && self.apart == 1 && self.from.is_null() && (4..MOST_BLOCK_ROWS).contains(&self.rows) {
             // SAFETY: whoever makes a `Slide` keeps its promises.
@@ -102,7 +104,7 @@ impl<T> Slide<'_, T> {
                     strips!($strip, $rows, [$($step),*]: 4 2 1);
                 };
                 ($strip:ident, $rows:literal, $steps:tt: $($count:literal)*) => {
-                    $(if const { $count == 1 || $rows * $count <= 2 * S::PIXELS } && left >= $count {
+                    $(if const { $count == 1 || ($rows * $count <= 2 * S::PIXELS && (S::FUSED || $count == 2)) } && left >= $count {
                         strips!(@call $strip, $steps, $count);
                         first += $count;
                         continue;
@@ -153,9 +155,16 @@ impl<T> Slide<'_, T> {
     #[inline(always)]
     fn whole_vectors(&self, lanes: usize) -> [usize; 2] {
         let Some([begin, end]) = self.readable else { return [0, usize::MAX] };
-        let reach = self.columns.last().map_or(0, |&last| last as isize);
+        let reach = self.column(self.taps - 1) as isize;
         let vector = lanes * self.apart;
         [(begin.max(0) as usize).div_ceil(vector), (end - reach).max(0) as usize / vector]
+    }
+
+    /// Offset in a row of a tap.
+    #[inline(always)]
+    pub fn column(&self, tap: usize) -> usize {
+        // SAFETY: whoever makes a `Slide` promises an offset for each tap.
+        unsafe { *self.columns.add(tap) as usize }
     }
 
     /// Where the taps of an input row begin.
@@ -188,7 +197,7 @@ impl<T> Slide<'_, T> {
 /// # Safety
 /// The promises of [`Slide`] hold.
 #[inline(always)]
-unsafe fn strip<S: Simd, const M: usize, const V: usize, const ENDS: bool>(simd: S, slide: &Slide<'_, S::Scalar>, first: usize) {
+unsafe fn strip<S: Simd, const M: usize, const V: usize, const ENDS: bool>(simd: S, slide: &Slide<S::Scalar>, first: usize) {
     let column = first * S::LANES;
     let last = slide.lanes::<S>(column + (V - 1) * S::LANES);
     let mut to = slide.to.wrapping_add(column);
@@ -208,7 +217,7 @@ unsafe fn strip<S: Simd, const M: usize, const V: usize, const ENDS: bool>(simd:
                 }
             }
             for phase in 0..slide.step.min(input_rows - position * slide.step) {
-                let weights = slide.weights.add(phase * slide.columns.len());
+                let weights = slide.weights.add(phase * slide.taps);
                 let row = slide.row(position * slide.step + phase).wrapping_add(column);
                 if phase < oldest {
                     multiply::<S, M, V, true, ENDS>(simd, slide, row, weights, ends, &mut sums);
@@ -255,24 +264,25 @@ pub(super) unsafe fn write<S: Simd>(simd: S, bias: Option<S::Vector>, to: *mut S
 #[inline(always)]
 unsafe fn multiply<S: Simd, const M: usize, const V: usize, const ALL: bool, const ENDS: bool>(
     simd: S,
-    slide: &Slide<'_, S::Scalar>,
+    slide: &Slide<S::Scalar>,
     row: *const S::Scalar,
     weights: *const S::Scalar,
     ends: [u64; 2],
     sums: &mut [[S::Vector; V]; M],
 ) {
     let live = if ALL { M } else { M - 1 };
-    let taps = slide.columns.len();
+    let taps = slide.taps;
     let step = slide.step * taps;
     // SAFETY: by the contract of this function.
     unsafe {
-        for (tap, &column) in slide.columns.iter().enumerate() {
-            let from = row.wrapping_add(column as usize);
+        for tap in 0..taps {
+            let column = slide.column(tap);
+            let from = row.wrapping_add(column);
             let mut x = [simd.zero(); V];
             for vector in 0..V {
                 let from = from.wrapping_add(vector * S::LANES);
                 x[vector] = if ENDS && (vector == 0 || vector + 1 == V) {
-                    simd.load_masked(from, simd.mask(shifted(ends[usize::from(vector > 0)], column as usize)))
+                    simd.load_masked(from, simd.mask(shifted(ends[usize::from(vector > 0)], column)))
                 } else {
                     simd.load(from)
                 };
@@ -287,9 +297,10 @@ unsafe fn multiply<S: Simd, const M: usize, const V: usize, const ALL: bool, con
     }
 }
 
-/// Whether rows may be read in place with masks: cheap ones, whose 64 bits hold a vector and the reach of its taps.
+/// Whether rows may be read in place with masks: cheap ones, whose 64 bits hold a vector and the reach of its taps. For floats
+/// alone, as every way to read is more code for each dtype and instruction set.
 pub(super) const fn masks<S: Simd>() -> bool {
-    S::MASKS && S::LANES + MOST_REACH <= 64
+    S::MASKS && S::FUSED && S::LANES + MOST_REACH <= 64
 }
 
 /// The bits from a column on; columns beyond them are only asked for where no mask is used.

@@ -1,6 +1,6 @@
 //! The input of a tile copied with its halo, where it cannot be read in place.
 
-use super::frame::{Frame, Line, Source};
+use super::place::{Line, Place};
 use crate::array::{Element, View};
 use crate::shape::PaddingMode;
 use crate::simd::{Simd, widen_run};
@@ -14,78 +14,38 @@ pub(super) struct Channel<'a, E: Element> {
 }
 
 impl<E: Element> Channel<'_, E> {
-    /// The input itself, where the frame allows it.
+    /// Copies it, widened, with the padding filled in.
     #[inline(always)]
-    pub fn in_place(&self, frame: &Frame<E::Accumulator>) -> Option<Source<E::Accumulator>> {
-        let strides = self.input.strides();
-        let offset = self.image as isize * strides[0] + self.channel as isize * strides[1];
-        frame.in_place.map(|source| Source { pointer: source.pointer.wrapping_offset(offset), ..source })
-    }
-
-    /// A copy, widened, with the padding filled in.
-    #[inline(always)]
-    pub fn staged<S: Simd<Scalar = E::Accumulator>>(
-        &self,
-        simd: S,
-        frame: &Frame<E::Accumulator>,
-        scratch: &mut [E::Accumulator],
-    ) -> Source<E::Accumulator> {
-        let height = frame.staged[1].length;
-        let row = frame.columns.row();
-        let pointer = scratch.as_ptr();
-        Stage { channel: self, frame, scratch }.run(simd);
-        Source {
-            pointer,
-            plane: height * row,
-            row,
-            pixel_steps: frame.staged.map(|axis| axis.pixel_step),
-            tap_steps: frame.staged.map(|axis| axis.tap_step),
-            apart: 1,
-            inside: [[0, usize::MAX]; 2],
-            zeros: pointer,
-            readable: None,
-        }
-    }
-}
-
-struct Stage<'a, E: Element> {
-    channel: &'a Channel<'a, E>,
-    frame: &'a Frame<E::Accumulator>,
-    scratch: &'a mut [E::Accumulator],
-}
-
-impl<E: Element> Stage<'_, E> {
-    #[inline(always)]
-    fn run<S: Simd<Scalar = E::Accumulator>>(self, simd: S) {
-        let Stage { channel: Channel { input, mode, .. }, frame, scratch } = self;
-        let [depth, height] = frame.staged.map(|axis| axis.length);
-        let (row, spacing, length) = (frame.columns.row(), frame.columns.spacing, frame.columns.length);
+    pub fn stage<S: Simd<Scalar = E::Accumulator>>(&self, simd: S, place: &Place, scratch: &mut [E::Accumulator]) {
+        let Channel { input, mode, .. } = self;
+        let [depth, height] = place.staged.map(|axis| axis.length);
+        let (row, spacing, length) = (place.columns.row(), place.columns.spacing, place.columns.length);
         assert!(scratch.len() >= depth * height * row && spacing >= length + S::LANES);
         let (shape, strides) = (input.shape(), input.strides());
-        let step = frame.axes[2].input_step;
-        let plain = E::IN_PLACE && strides[4] == 1 && step <= 2 && *mode == PaddingMode::Zeros && frame.staged[1].is_natural();
+        let step = place.axes[2].input_step;
+        let plain = E::IN_PLACE && strides[4] == 1 && step <= 2 && *mode == PaddingMode::Zeros && place.staged[1].is_natural();
         for z in 0..depth {
-            let source = mode.source(frame.origins[0] + frame.staged[0].source(z) as isize, shape[2]);
+            let source = mode.source(place.origins[0] + place.staged[0].source(z) as isize, shape[2]);
             let to = &mut scratch[z * height * row..][..height * row];
             let Some(source) = source else {
                 to.fill(E::Accumulator::default());
                 continue;
             };
-            let from = input.offset([self.channel.image, self.channel.channel, source, 0, 0]);
+            let from = input.offset([self.image, self.channel, source, 0, 0]);
             // SAFETY: the index is inside the input.
             let from = unsafe { input.pointer().offset(from) };
-            for residue in 0..frame.columns.residues {
-                let line = if residue < 4 { frame.lines[residue] } else { frame.line(residue, shape[4]) };
+            for residue in 0..place.columns.residues {
+                let line = if residue < 4 { place.lines[residue] } else { place.line(residue, shape[4]) };
                 if plain {
-                    let first = (frame.origins[1].max(0) * strides[3]) + line.origin + (line.begin * step) as isize;
+                    let first = (place.origins[1].max(0) * strides[3]) + line.origin + (line.begin * step) as isize;
                     let rows = Plain {
                         from: from.wrapping_offset(first).cast::<E::Accumulator>(),
                         from_row: strides[3],
                         to: to[residue * spacing..].as_mut_ptr(),
                         to_row: row,
                         height,
-                        first: ((-frame.origins[1]).max(0) as usize).min(height),
-                        end: (shape[3] as isize - frame.origins[1]).clamp(0, height as isize) as usize,
+                        first: ((-place.origins[1]).max(0) as usize).min(height),
+                        end: (shape[3] as isize - place.origins[1]).clamp(0, height as isize) as usize,
                         line,
                         length,
                     };
@@ -101,12 +61,12 @@ impl<E: Element> Stage<'_, E> {
                 }
                 for y in 0..height {
                     let to = to[y * row + residue * spacing..][..spacing].as_mut_ptr();
-                    let source = mode.source(frame.origins[1] + frame.staged[1].source(y) as isize, shape[3]);
+                    let source = mode.source(place.origins[1] + place.staged[1].source(y) as isize, shape[3]);
                     // SAFETY: rows and columns are inside the input, and `to` has a vector to spare.
                     unsafe {
                         match source {
                             None => zeros(simd, to, 0, length),
-                            Some(y) => self.channel.any(simd, frame, line, from.offset(y as isize * strides[3]), to),
+                            Some(y) => self.any(simd, place, line, from.offset(y as isize * strides[3]), to),
                         }
                     }
                 }
@@ -182,12 +142,12 @@ impl<E: Element> Channel<'_, E> {
     unsafe fn any<S: Simd<Scalar = E::Accumulator>>(
         &self,
         simd: S,
-        frame: &Frame<E::Accumulator>,
+        place: &Place,
         line: Line,
         from: *const E,
         to: *mut E::Accumulator,
     ) {
-        let (length, step, stride) = (frame.columns.length, frame.axes[2].input_step, self.input.strides()[4]);
+        let (length, step, stride) = (place.columns.length, place.axes[2].input_step, self.input.strides()[4]);
         let Line { origin, begin, end } = line;
         // SAFETY: vectors written begin below `length`; what is read lies inside the row.
         unsafe {

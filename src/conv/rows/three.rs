@@ -10,7 +10,7 @@ use crate::simd::Simd;
 #[inline(always)]
 pub(super) unsafe fn three_by_three<S: Simd, const STEP: usize, const APART: usize, const V: usize, const ENDS: bool>(
     simd: S,
-    slide: &Slide<'_, S::Scalar>,
+    slide: &Slide<S::Scalar>,
     first: usize,
 ) {
     let columns = std::array::from_fn(|vector| (first + vector) * S::LANES);
@@ -24,7 +24,7 @@ pub(super) unsafe fn three_by_three<S: Simd, const STEP: usize, const APART: usi
 /// The promises of [`Slide`] hold; there are three by three taps, `STEP` is the slide's, its ends are masked, and there are no
 /// sums to begin from, as a row of both blocks is computed twice.
 #[inline(always)]
-pub(super) unsafe fn blocks_of_three<S: Simd, const STEP: usize>(simd: S, slide: &Slide<'_, S::Scalar>) {
+pub(super) unsafe fn blocks_of_three<S: Simd, const STEP: usize>(simd: S, slide: &Slide<S::Scalar>) {
     let rows = slide.rows.div_ceil(2);
     // SAFETY: by the contract of this function.
     unsafe { vectors::<S, STEP, 1, 2, true, true>(simd, slide, [0; 2], [0, slide.rows - rows], rows) };
@@ -37,15 +37,15 @@ pub(super) unsafe fn blocks_of_three<S: Simd, const STEP: usize>(simd: S, slide:
 #[inline(always)]
 unsafe fn vectors<S: Simd, const STEP: usize, const APART: usize, const V: usize, const ENDS: bool, const BLOCKS: bool>(
     simd: S,
-    slide: &Slide<'_, S::Scalar>,
+    slide: &Slide<S::Scalar>,
     columns: [usize; V],
     starts: [usize; V],
     rows: usize,
 ) {
     let live = 3usize.div_ceil(STEP);
     // With masks the input lies as it is, its taps evenly apart.
-    let apart = slide.columns[1] as usize;
-    let taps = [0, apart, if ENDS { 2 * apart } else { slide.columns[2] as usize }];
+    let apart = slide.column(1);
+    let taps = [0, apart, if ENDS { 2 * apart } else { slide.column(2) }];
     let lanes = columns.map(|column| slide.lanes::<S>(column));
     let ends = [0, V - 1].map(|vector| slide.bits(columns[vector] * APART));
     // No closures around vector operations: one that is not inlined would lose the instruction set.

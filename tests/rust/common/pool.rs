@@ -4,7 +4,7 @@ use convrs::array::{Element, Ordered};
 use convrs::error::Error;
 use convrs::pool::{Average, Max, Reduction, run, run_with_indices};
 use convrs::reference::{self, Array, Windows};
-use convrs::shape::{PoolParams, PoolShape};
+use convrs::shape::{Padding, PoolParams, PoolShape, Rule};
 use convrs::simd::Isa;
 
 use super::{Draw, Random, Tested, gamma, instruction_sets, view, view_mut};
@@ -17,9 +17,10 @@ pub fn sliding(input: [usize; 5], windows: &Windows) -> Result<PoolShape<'static
         spatial: 3,
         kernel: windows.kernel,
         stride: windows.stride,
-        padding: windows.padding,
+        padding: Padding::symmetric(windows.padding),
         dilation: windows.dilation,
         ceil_mode: windows.ceil,
+        rule: Rule::Torch,
         kernel_within_input: false,
     };
     PoolShape::sliding(input, &params)

@@ -1,8 +1,7 @@
-//! What the tiles at one place of all planes have in common: where their input lies, and whether it can be read there.
+//! Where the tiles at one place of all planes lie, and whether their input can be read in place.
 
 use std::ops::Range;
 
-use super::classes::Classes;
 use super::long::Segments;
 use super::slide::{MOST_REACH, masks};
 use super::tile::Columns;
@@ -12,21 +11,13 @@ use crate::conv::patch_axis::PatchAxis;
 use crate::shape::{AxisPass, ConvShape, PaddingMode};
 use crate::simd::Simd;
 
-/// What the tiles at one place of all planes have in common.
-pub(super) struct Frame<T> {
+/// Where the tiles of all planes lie that have the same outputs.
+pub(super) struct Place {
     pub axes: [AxisPass; 3],
     pub tile: Tile,
     pub columns: Columns,
     /// The segments into which rows are cut, if they are.
     pub segments: Option<Segments>,
-    /// Where the tile of the first channel of the first image lies, if it is read in place.
-    pub in_place: Option<Source<T>>,
-    /// How its rows follow each other, and the tap rows of one run down them.
-    pub classes: Classes,
-    pub group: usize,
-    /// Where its first output lies in a channel, and whether sums are outputs that are written there as they are.
-    pub output: isize,
-    pub straight: bool,
     /// Depth and height of the staged input.
     pub staged: [PatchAxis; 2],
     /// First input element along each axis, which may lie in the padding.
@@ -45,7 +36,7 @@ pub(super) struct Line {
     pub end: usize,
 }
 
-impl<T> Frame<T> {
+impl Place {
     /// `tile` has outputs and the pass has taps.
     pub fn new(shape: &ConvShape, axes: &[AxisPass; 3], tile: Tile, lanes: usize, segments: Option<Segments>) -> Self {
         let columns = Columns::new(&axes[2], tile.size[2], lanes);
@@ -56,24 +47,9 @@ impl<T> Frame<T> {
             let extent = axes[axis].extent(tile.size[axis], axes[axis].taps) as isize;
             origins[axis] >= 0 && origins[axis] + extent <= shape.input[axis] as isize
         });
-        let lines = Default::default();
-        let mut frame = Frame {
-            axes: *axes,
-            tile,
-            columns,
-            segments,
-            in_place: None,
-            classes: Classes::default(),
-            group: 1,
-            output: 0,
-            straight: false,
-            staged,
-            origins,
-            inside,
-            lines,
-        };
-        frame.lines = std::array::from_fn(|residue| frame.line(residue, shape.input[2]));
-        frame
+        let mut place = Place { axes: *axes, tile, columns, segments, staged, origins, inside, lines: Default::default() };
+        place.lines = std::array::from_fn(|residue| place.line(residue, shape.input[2]));
+        place
     }
 
     /// Whether rows of zeros lie above or below the input, and no rows are left out in between.
@@ -121,39 +97,58 @@ pub(super) struct Source<T> {
     pub readable: Option<[isize; 2]>,
 }
 
-impl<T> Frame<T> {
-    /// The input itself, if vectors with masks can be read there; `zeros` then is a row of them.
-    pub fn source<S: Simd<Scalar = T>, E: Element<Accumulator = T>>(
+impl Place {
+    /// The input of the first channel of the first image itself, if vectors with masks can be read there; `zeros` then is a row of them.
+    pub fn in_place<S: Simd, E: Element<Accumulator = S::Scalar>>(
         &self,
         input: &View<'_, E>,
         mode: PaddingMode,
-        zeros: &[T],
-    ) -> Option<Source<T>> {
-        let (shape, strides, [_, height, width]) = (input.shape(), input.strides(), &self.axes);
+        zeros: &mut [S::Scalar],
+    ) -> Option<Source<S::Scalar>> {
+        let (shape, strides, [depth, height, width]) = (input.shape(), input.strides(), &self.axes);
         let three = height.taps == 3
             && width.taps == 3
             && height.tap_step * width.tap_step == 1
             && height.input_step == 2
             && self.tile.size[1] > 1;
-        let apart = width.input_step == 1 || (width.input_step == 2 && three && S::PIXELS > 4);
+        let apart = width.input_step;
+        let steps = apart == 1 || (apart == 2 && three && S::PIXELS > 4);
         let native = E::IN_PLACE && strides[4] == 1 && strides[2] >= 0 && strides[3] >= 0;
         let masks = masks::<S>() && width.extent(1, width.taps) <= MOST_REACH + 1;
         let padded = self.inside || mode == PaddingMode::Zeros;
-        if !(apart && native && masks && padded && self.segments.is_none()) || zeros.len() < self.columns.row() {
+        let row = self.columns.row();
+        if !(steps && native && masks && padded && self.segments.is_none()) || zeros.len() < row {
             return None;
         }
+        zeros[..row].fill(S::Scalar::default());
         let first: isize = (0..3).map(|axis| self.origins[axis] * strides[2 + axis]).sum();
         let inside = |axis: usize| [0, shape[2 + axis] as isize].map(|end| (end - self.origins[axis]).max(0) as usize);
         Some(Source {
             pointer: input.pointer().wrapping_offset(first).cast(),
             plane: strides[2] as usize,
             row: strides[3] as usize,
-            pixel_steps: [self.axes[0].input_step, height.input_step],
-            tap_steps: [self.axes[0].tap_step, height.tap_step],
-            apart: width.input_step,
+            pixel_steps: [depth.input_step, height.input_step],
+            tap_steps: [depth.tap_step, height.tap_step],
+            apart,
             inside: [inside(0), inside(1)],
             zeros: zeros.as_ptr(),
             readable: Some([0, shape[4] as isize].map(|end| end - self.origins[2])),
         })
+    }
+
+    /// The copy that [`Channel::stage`](super::stage::Channel::stage) makes.
+    pub fn copy<T>(&self, scratch: &[T]) -> Source<T> {
+        let row = self.columns.row();
+        Source {
+            pointer: scratch.as_ptr(),
+            plane: self.staged[1].length * row,
+            row,
+            pixel_steps: self.staged.map(|axis| axis.pixel_step),
+            tap_steps: self.staged.map(|axis| axis.tap_step),
+            apart: 1,
+            inside: [[0, usize::MAX]; 2],
+            zeros: scratch.as_ptr(),
+            readable: None,
+        }
     }
 }
