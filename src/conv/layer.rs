@@ -8,7 +8,7 @@ use super::passes::{Outside, Passes, all_finite};
 use super::plan::{Algorithm, Plan};
 use super::run::{compute, lanes};
 use super::weights::{Packed, Weights};
-use super::winograd::{OUTPUTS, Problem, Transformed, WinogradPlan, effort, refusal};
+use super::winograd::{Problem, Transformed, WinogradPlan, effort, refusal};
 use crate::array::{Accumulator, Activation, Aligned, Element, RANK, View, ViewMut};
 use crate::error::{Error, checked_product};
 use crate::parallel::num_threads;
@@ -175,12 +175,11 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
         let threads = |tasks: usize| num_threads().min(tasks.max(1));
         if let Some(plan) = self.winograd(shape) {
             let (tasks, scratch_bytes) = effort::<E::Accumulator>(shape, &plan);
-            let WinogradPlan { lanes, tiles: [depth, height, width], .. } = plan;
             return Summary {
                 algorithm: "winograd",
                 vectors_hold: "output channels",
-                lanes,
-                tile: [depth, height * OUTPUTS, width * OUTPUTS],
+                lanes: plan.lanes,
+                tile: plan.outputs(shape),
                 tasks,
                 threads: threads(tasks),
                 scratch_bytes,
