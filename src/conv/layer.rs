@@ -157,7 +157,7 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
         compute(self.isa, &passes, input, weights, &epilogue, output, 0..passes.tasks())
     }
 
-    fn passes<'a>(&self, shape: &'a ConvShape) -> Passes<'a> {
+    fn passes(&self, shape: &ConvShape) -> Passes {
         let outside = Outside::of(shape, self.finite);
         let packed = outside == Outside::Padding;
         Passes::new(shape, lanes::<E::Accumulator>(self.isa), size_of::<E::Accumulator>(), outside, packed)
