@@ -1,9 +1,10 @@
 //! A planned layer: weights packed once, then any number of inputs of any batch and spatial size.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::epilogue::Epilogue;
 use super::fft::{self, FftPlan, Spectra};
+use super::latest::{Latest, Planned};
 use super::passes::{Outside, Passes, all_finite};
 use super::plan::{Algorithm, Plan};
 use super::run::{compute, lanes};
@@ -74,6 +75,7 @@ pub struct Layer<E: Element> {
     packed: [[OnceLock<Packed<E::Accumulator>>; 2]; 2],
     transformed: OnceLock<Transformed<E::Accumulator>>,
     spectra: OnceLock<Spectra>,
+    latest: Latest,
 }
 
 impl<E: Element<Accumulator: Lanes>> Layer<E> {
@@ -111,6 +113,7 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             packed: Default::default(),
             transformed: OnceLock::new(),
             spectra: OnceLock::new(),
+            latest: Latest::default(),
         })
     }
 
@@ -135,42 +138,59 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             None => None,
         };
         let epilogue = Epilogue { bias, residual, activation: &self.activation };
-        if const { E::Accumulator::ACTIVATES }
-            && let Some(plan) = self.winograd(shape)
-        {
-            let weights = self.transformed.get_or_init(|| Transformed::new(shape, &self.weight(), &plan));
-            let direct = || self.packed(shape, &self.weight(), &plan.direct(shape, size_of::<E::Accumulator>()));
-            let (isa, epilogue) = (self.isa, &epilogue);
-            return Problem { isa, shape, plan, input, weights, direct: &direct, epilogue }.compute(output);
+        let isa = self.isa;
+        match &*self.planned(shape) {
+            Planned::Winograd(plan) if const { E::Accumulator::ACTIVATES } => {
+                let weights = self.transformed.get_or_init(|| Transformed::new(shape, &self.weight(), plan));
+                let direct = || self.packed(shape, &self.weight(), &plan.direct(shape, size_of::<E::Accumulator>()));
+                Problem { isa, shape, plan: *plan, input, weights, direct: &direct, epilogue: &epilogue }.compute(output)
+            }
+            Planned::Fft(plan) if const { E::Accumulator::ACTIVATES } => {
+                let spectra = self.spectra(shape, plan);
+                fft::Problem { isa, shape, plan: *plan, input, spectra, epilogue: &epilogue }.compute(output)
+            }
+            Planned::Direct { long_axis: None, passes } => self.direct(passes, input, self.weight(), &epilogue, output),
+            Planned::Direct { long_axis: Some(axis), passes } => {
+                let epilogue = Epilogue { residual: residual.map(|residual| residual.with_width(*axis)), ..epilogue };
+                let (input, weight) = (input.with_width(*axis), self.weight().with_width(*axis));
+                self.direct(passes, &input, weight, &epilogue, &mut output.with_width(*axis))
+            }
+            _ => unreachable!("other algorithms are for floats"),
         }
-        if const { E::Accumulator::ACTIVATES }
-            && let Some(plan) = self.fft(shape)
-        {
-            let spectra = self.spectra(shape, &plan);
-            return fft::Problem { isa: self.isa, shape, plan, input, spectra, epilogue: &epilogue }.compute(output);
-        }
-        let Some(axis) = shape.long_axis() else {
-            return self.direct(shape, input, self.weight(), &epilogue, output);
-        };
-        let epilogue = Epilogue { residual: residual.map(|residual| residual.with_width(axis)), ..epilogue };
-        let weight = self.weight().with_width(axis);
-        self.direct(&shape.with_width(axis), &input.with_width(axis), weight, &epilogue, &mut output.with_width(axis))
     }
 
     fn direct(
         &self,
-        shape: &ConvShape,
+        passes: &Passes,
         input: &View<'_, E>,
         weight: View<'_, E>,
         epilogue: &Epilogue<'_, E>,
         output: &mut ViewMut<'_, E>,
     ) -> Result<(), Error> {
-        let passes = self.passes(shape);
         let weights = match (passes.outside, passes.plan.algorithm) {
-            (Outside::Padding, Algorithm::Direct | Algorithm::Depthwise) => self.packed(shape, &weight, &passes.plan).weights(),
+            (Outside::Padding, Algorithm::Direct | Algorithm::Depthwise) => {
+                self.packed(&passes.shape, &weight, &passes.plan).weights()
+            }
             _ => Weights::Given(weight),
         };
-        compute(self.isa, &passes, input, weights, epilogue, output, 0..passes.tasks())
+        compute(self.isa, passes, input, weights, epilogue, output, 0..passes.tasks())
+    }
+
+    fn planned(&self, shape: &ConvShape) -> Arc<Planned> {
+        self.latest.get(shape, || {
+            if let Some(plan) = self.winograd(shape) {
+                return Planned::Winograd(plan);
+            }
+            if let Some(plan) = self.fft(shape) {
+                return Planned::Fft(plan);
+            }
+            let long_axis = shape.long_axis();
+            let passes = match long_axis {
+                Some(axis) => self.passes(&shape.with_width(axis)),
+                None => self.passes(shape),
+            };
+            Planned::Direct { long_axis, passes }
+        })
     }
 
     fn passes(&self, shape: &ConvShape) -> Passes {
@@ -188,52 +208,26 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             shape.output_shape()
         };
         let multiply_adds = (batch * channels * depth * height * width).saturating_mul(per_output);
-        let threads = |tasks: usize| num_threads().min(tasks.max(1));
-        if let Some(plan) = self.winograd(shape) {
-            let (tasks, scratch_bytes) = effort::<E::Accumulator>(shape, &plan);
-            return Summary {
-                algorithm: "winograd",
-                vectors_hold: "output channels",
-                lanes: plan.lanes,
-                tile: plan.outputs(shape),
-                tasks,
-                threads: threads(tasks),
-                scratch_bytes,
-                multiply_adds,
-            };
-        }
-        if let Some(plan) = self.fft(shape) {
-            let (tasks, scratch_bytes) = fft::effort::<E::Accumulator>(shape, &plan, self.spectra(shape, &plan));
-            return Summary {
-                algorithm: "fft",
-                vectors_hold: "frequencies",
-                lanes: lanes::<f64>(self.isa),
-                tile: plan.tile,
-                tasks,
-                threads: threads(tasks),
-                scratch_bytes,
-                multiply_adds,
-            };
-        }
-        let axis = shape.long_axis().unwrap_or(2);
-        let shape = shape.with_width(axis);
-        let passes = self.passes(&shape);
-        let tasks = passes.tasks();
-        let mut tile = passes.plan.tile;
-        tile.swap(axis, 2);
-        Summary {
-            algorithm: "direct",
-            vectors_hold: match passes.plan.algorithm {
-                Algorithm::Direct => "output channels",
-                Algorithm::Depthwise | Algorithm::Rows => "output pixels",
-            },
-            lanes: passes.plan.lanes,
-            tile,
-            tasks,
-            threads: threads(tasks),
-            scratch_bytes: passes.buffers.bytes::<E::Accumulator>(),
-            multiply_adds,
-        }
+        let planned = self.planned(shape);
+        let (algorithm, lanes, tile, (tasks, scratch_bytes)) = match &*planned {
+            Planned::Winograd(plan) => ("winograd", plan.lanes, plan.outputs(shape), effort::<E::Accumulator>(shape, plan)),
+            Planned::Fft(plan) => {
+                let effort = fft::effort::<E::Accumulator>(shape, plan, self.spectra(shape, plan));
+                ("fft", lanes::<f64>(self.isa), plan.tile, effort)
+            }
+            Planned::Direct { long_axis, passes } => {
+                let mut tile = passes.plan.tile;
+                tile.swap(long_axis.unwrap_or(2), 2);
+                ("direct", passes.plan.lanes, tile, (passes.tasks(), passes.buffers.bytes::<E::Accumulator>()))
+            }
+        };
+        let vectors_hold = match &*planned {
+            Planned::Fft(_) => "frequencies",
+            Planned::Direct { passes, .. } if passes.plan.algorithm != Algorithm::Direct => "output pixels",
+            _ => "output channels",
+        };
+        let threads = num_threads().min(tasks.max(1));
+        Summary { algorithm, vectors_hold, lanes, tile, tasks, threads, scratch_bytes, multiply_adds }
     }
 
     /// How an input of that shape is computed by Winograd's algorithm, if it is.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -228,6 +229,16 @@ def test_what_some_input_fits_is_taken(make: Any) -> None:
 
 def test_every_convolution_has_a_layer() -> None:
     assert LAYERS.keys() == {name for name in OPERATORS if name.startswith("conv")}
+
+
+def test_a_layer_serves_many_shapes_at_once() -> None:
+    generator = np.random.default_rng(0)
+    weight = generator.standard_normal((8, 3, 3, 3), np.float32)
+    layer = nn.Conv2d.from_weights(weight, padding=1, algorithm="direct")
+    inputs = [generator.standard_normal((1, 3, 4 + number % 5, 6), np.float32) for number in range(200)]
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(layer, inputs))
+    assert [bits(result) for result in results] == [bits(convrs.conv2d(x, weight, padding=1)) for x in inputs]
 
 
 # --- algorithms ---
