@@ -139,7 +139,7 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             && let Some(plan) = self.winograd(shape)
         {
             let weights = self.transformed.get_or_init(|| Transformed::new(shape, &self.weight(), &plan));
-            let direct = || self.packed(shape, &plan.direct(shape, size_of::<E::Accumulator>()));
+            let direct = || self.packed(shape, &self.weight(), &plan.direct(shape, size_of::<E::Accumulator>()));
             let (isa, epilogue) = (self.isa, &epilogue);
             return Problem { isa, shape, plan, input, weights, direct: &direct, epilogue }.compute(output);
         }
@@ -149,12 +149,28 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             let spectra = self.spectra(shape, &plan);
             return fft::Problem { isa: self.isa, shape, plan, input, spectra, epilogue: &epilogue }.compute(output);
         }
+        let Some(axis) = shape.long_axis() else {
+            return self.direct(shape, input, self.weight(), &epilogue, output);
+        };
+        let epilogue = Epilogue { residual: residual.map(|residual| residual.with_width(axis)), ..epilogue };
+        let weight = self.weight().with_width(axis);
+        self.direct(&shape.with_width(axis), &input.with_width(axis), weight, &epilogue, &mut output.with_width(axis))
+    }
+
+    fn direct(
+        &self,
+        shape: &ConvShape,
+        input: &View<'_, E>,
+        weight: View<'_, E>,
+        epilogue: &Epilogue<'_, E>,
+        output: &mut ViewMut<'_, E>,
+    ) -> Result<(), Error> {
         let passes = self.passes(shape);
         let weights = match (passes.outside, passes.plan.algorithm) {
-            (Outside::Padding, Algorithm::Direct | Algorithm::Depthwise) => self.packed(shape, &passes.plan).weights(),
-            _ => Weights::Given(self.weight()),
+            (Outside::Padding, Algorithm::Direct | Algorithm::Depthwise) => self.packed(shape, &weight, &passes.plan).weights(),
+            _ => Weights::Given(weight),
         };
-        compute(self.isa, &passes, input, weights, &epilogue, output, 0..passes.tasks())
+        compute(self.isa, &passes, input, weights, epilogue, output, 0..passes.tasks())
     }
 
     fn passes<'a>(&self, shape: &'a ConvShape) -> Passes<'a> {
@@ -200,8 +216,12 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
                 multiply_adds,
             };
         }
-        let passes = self.passes(shape);
+        let axis = shape.long_axis().unwrap_or(2);
+        let shape = shape.with_width(axis);
+        let passes = self.passes(&shape);
         let tasks = passes.tasks();
+        let mut tile = passes.plan.tile;
+        tile.swap(axis, 2);
         Summary {
             algorithm: "direct",
             vectors_hold: match passes.plan.algorithm {
@@ -209,7 +229,7 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
                 Algorithm::Depthwise | Algorithm::Rows => "output pixels",
             },
             lanes: passes.plan.lanes,
-            tile: passes.plan.tile,
+            tile,
             tasks,
             threads: threads(tasks),
             scratch_bytes: passes.buffers.bytes::<E::Accumulator>(),
@@ -242,7 +262,8 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
         View::new(&self.weight, self.weight_shape).expect("copied in this shape")
     }
 
-    fn packed(&self, shape: &ConvShape, plan: &Plan) -> &Packed<E::Accumulator> {
+    /// `weight` in whatever place its width has: the order of its elements is the same.
+    fn packed(&self, shape: &ConvShape, weight: &View<'_, E>, plan: &Plan) -> &Packed<E::Accumulator> {
         let of_one_element = shape.transposed && shape.input == [1; 3];
         let cell = &self.packed[usize::from(plan.algorithm == Algorithm::Direct)][usize::from(of_one_element)];
         cell.get_or_init(|| {
@@ -253,7 +274,7 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
                     std::array::from_fn(|axis| shape.axis_pass(axis, at[axis]))
                 })
                 .collect();
-            Packed::new(self.isa, shape, &all, &self.weight(), plan)
+            Packed::new(self.isa, shape, &all, weight, plan)
         })
     }
 }

@@ -42,6 +42,10 @@ pub fn run<E: Element<Accumulator: Lanes>>(
 ) -> Result<(), Error> {
     let Operands { input, weight, bias } = operands;
     assert_eq!(weight.shape()[2..], shape.kernel);
+    if let Some(axis) = shape.long_axis() {
+        let operands = Operands { input: input.with_width(axis), weight: weight.with_width(axis), bias: *bias };
+        return run(isa, &shape.with_width(axis), &operands, &mut output.with_width(axis));
+    }
     let epilogue = Epilogue::bias(*bias);
     // That the weights are finite is found out while they are packed, if all passes' are packed together.
     let passes = |finite| {
