@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from . import cpu
+from .choice import allow_tf32, chosen, use_backend
+
+__all__ = ["allow_tf32", "call", "to_numpy", "use_backend"]
 
 Array = TypeVar("Array")
 
@@ -37,6 +40,10 @@ def call(function: cpu.Function, input: Array, others: Mapping[str, Any], **para
         from . import torch
 
         result = torch.call(function, arrays, parameters)
+    elif chosen() == "torch":
+        from . import torch
+
+        result = torch.call_arrays(function, arrays, parameters)
     else:
         result = cpu.call(function, arrays, parameters)
     return result
