@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from . import cpu
+from . import cpu, libraries
 from .choice import allow_tf32, chosen, use_backend
+from .description import Description, describe
+from .placement import is_foreign, is_tensor
 
-__all__ = ["allow_tf32", "call", "to_numpy", "use_backend"]
+__all__ = ["Description", "allow_tf32", "call", "describe", "to_numpy", "use_backend"]
 
 Array = TypeVar("Array")
 
@@ -36,10 +37,12 @@ def call(function: cpu.Function, input: Array, others: Mapping[str, Any], **para
         if array is None and name in REQUIRED:
             raise TypeError(f"{name} must be an array, got None")
     result: Array
-    if any(_is_tensor(array) for array in arrays.values()):
+    if any(map(is_tensor, arrays.values())):
         from . import torch
 
         result = torch.call(function, arrays, parameters)
+    elif any(map(is_foreign, arrays.values())):
+        result = libraries.call(function, arrays, parameters)
     elif chosen() == "torch":
         from . import torch
 
@@ -51,14 +54,8 @@ def call(function: cpu.Function, input: Array, others: Mapping[str, Any], **para
 
 def to_numpy(name: str, array: Any) -> NDArray[Any]:
     """The NumPy array of an argument, wherever it lives; a view where that is possible."""
-    if _is_tensor(array):
+    if is_tensor(array):
         from . import torch
 
         return torch.to_numpy(name, array.detach().cpu())
-    return cpu.to_numpy(name, array)
-
-
-def _is_tensor(array: object) -> bool:
-    # A module that is being imported by another thread may lack the name.
-    tensor = getattr(sys.modules.get("torch"), "Tensor", None)
-    return tensor is not None and isinstance(array, tensor)
+    return libraries.to_numpy(name, array) if is_foreign(array) else cpu.to_numpy(name, array)

@@ -40,7 +40,7 @@ def use_backend(name: Backend) -> Iterator[None]:
         array([[3., 2.]])
     """
     if name not in ("rust", "torch"):
-        raise ValueError(f'name is {name!r}: it must be "rust" or "torch"')
+        raise ValueError(f'name is "{name}": it must be "rust" or "torch"')
     before, plain = _chosen.set(name), PLAIN.set(ndarray if name == "rust" else None)
     try:
         yield

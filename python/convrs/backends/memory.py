@@ -29,10 +29,11 @@ def to_numpy(name: str, tensor: Tensor) -> NDArray[Any]:
 
 
 def from_numpy(array: NDArray[Any]) -> Tensor:
-    """A tensor over the memory of a NumPy array; over a copy where torch has no such strides or byte order."""
+    """A tensor over the memory of a NumPy array; over a copy where torch has no such layout."""
     if array.dtype.name == "bfloat16" or array.dtype == BFLOAT16:
         return from_numpy(array.view(np.int16)).view(torch.bfloat16)
-    native = array.dtype.newbyteorder("=")
-    if any(stride < 0 or stride % array.itemsize for stride in array.strides) or array.dtype != native:
+    native, flags = array.dtype.newbyteorder("="), array.flags
+    strided = all(stride >= 0 and stride % array.itemsize == 0 for stride in array.strides)
+    if not (strided and flags.aligned and flags.writeable and array.dtype == native):
         array = array.astype(native, order="C")
-    return torch.from_numpy(array if array.flags.writeable else array.copy())
+    return torch.from_numpy(array)

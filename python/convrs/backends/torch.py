@@ -8,19 +8,27 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.dlpack import from_dlpack
 
 from . import cpu, device
 from .choice import chosen
 from .cpu import Function
 from .memory import from_numpy, to_numpy
+from .placement import scattered
 
 __all__ = ["Tensor", "call", "call_arrays", "to_numpy"]
 
 
 def call(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
     """Runs a function of `convrs.functional` on tensors of one device."""
-    home, forced = _device(arrays), chosen()
-    if forced == "torch" or (forced is None and home.type != "cpu"):
+    input, forced = arrays["input"], chosen()
+    if not isinstance(input, Tensor):
+        raise scattered(arrays)
+    home = input.device
+    for array in arrays.values():
+        if array is not None and (not isinstance(array, Tensor) or array.device != home):
+            raise scattered(arrays)
+    if (forced == "torch" and device.has(function)) or (forced is None and home.type != "cpu"):
         return device.call(function, arrays, parameters)
     if home.type == "cpu":
         return _on_cpu(function, arrays, parameters)
@@ -28,7 +36,9 @@ def call(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str,
 
 
 def call_arrays(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
-    """Runs it in torch on NumPy arrays, or what becomes one."""
+    """Runs it in torch on NumPy arrays, or what becomes one; a planned layer in the kernels, which alone have it."""
+    if not device.has(function):
+        return cpu.call(function, arrays, parameters)
     out = arrays["out"]
     tensors: dict[str, Any] = {name: array for name, array in arrays.items() if array is None}
     for name in arrays.keys() - tensors.keys():
@@ -47,20 +57,18 @@ def call_arrays(function: Function, arrays: Mapping[str, Any], parameters: Mappi
     return (shown, *(places.numpy() for places in indices)) if indices else shown
 
 
-def _device(arrays: Mapping[str, Any]) -> torch.device:
-    """The device of all the tensors, or a TypeError that says which argument lives where."""
-    given = {name: array for name, array in arrays.items() if array is not None}
-    places = {name: array.device if isinstance(array, Tensor) else None for name, array in given.items()}
-    home, *_ = places.values()
-    strangers = [name for name, place in places.items() if place != home]
-    if home is None or strangers:
-        kinds = (
-            f"{name}: {type(given[name]).__name__}" + (f" on {place}" if place else "")
-            for name, place in places.items()
-        )
-        hint = f"torch.as_tensor({strangers[0]}, device={str(home)!r})" if home else f"{strangers[0]}.numpy(force=True)"
-        raise TypeError(f"all arrays must live in one place ({', '.join(kinds)}); write {hint}")
-    return home
+def call_foreign(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
+    """Runs it on another library's arrays, as tensors over their memory."""
+    tensors = {name: None if array is None else from_dlpack(array) for name, array in arrays.items()}
+    return call(function, tensors, parameters)
+
+
+def devices() -> tuple[str, ...]:
+    """The devices that torch can compute on beside the CPU, with their names."""
+    cuda = [f"cuda:{number} {torch.cuda.get_device_name(number)}" for number in range(torch.cuda.device_count())]
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    xpu = [f"xpu:{number} {torch.xpu.get_device_name(number)}" for number in range(torch.xpu.device_count())]
+    return (*cuda, *mps, *xpu)
 
 
 def _on_cpu(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:

@@ -17,7 +17,7 @@ from .extrema import adaptive_max_pool, extremum_pool, fractional_max_pool
 from .means import adaptive_avg_pool, avg_pool, lp_pool
 from .moves import fold, max_unpool, unfold
 
-__all__ = ["call", "into"]
+__all__ = ["call", "has", "into"]
 
 FAMILIES: dict[str, Callable[[Function, Mapping[str, Any], Mapping[str, Any]], Any]] = {
     "conv": conv,
@@ -37,6 +37,11 @@ OPERATORS = {
     "unfold": unfold,
     "fold": fold,
 }
+
+
+def has(function: Function) -> bool:
+    """Whether torch has the function, as it has all but planned layers."""
+    return function.__name__ in OPERATORS
 
 
 def call(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
