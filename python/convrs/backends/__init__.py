@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
@@ -37,16 +38,13 @@ def call(function: cpu.Function, input: Array, others: Mapping[str, Any], **para
         if array is None and name in REQUIRED:
             raise TypeError(f"{name} must be an array, got None")
     result: Array
-    if any(map(is_tensor, arrays.values())):
-        from . import torch
-
-        result = torch.call(function, arrays, parameters)
+    # The input is asked first, since it nearly always says it all.
+    if is_tensor(input) or any(map(is_tensor, arrays.values())):
+        result = _torch().call(function, arrays, parameters)
     elif any(map(is_foreign, arrays.values())):
         result = libraries.call(function, arrays, parameters)
     elif chosen() == "torch":
-        from . import torch
-
-        result = torch.call_arrays(function, arrays, parameters)
+        result = _torch().call_arrays(function, arrays, parameters)
     else:
         result = cpu.call(function, arrays, parameters)
     return result
@@ -55,7 +53,14 @@ def call(function: cpu.Function, input: Array, others: Mapping[str, Any], **para
 def to_numpy(name: str, array: Any) -> NDArray[Any]:
     """The NumPy array of an argument, wherever it lives; a view where that is possible."""
     if is_tensor(array):
-        from . import torch
-
-        return torch.to_numpy(name, array.detach().cpu())
+        tensor: NDArray[Any] = _torch().to_numpy(name, array.detach().cpu())
+        return tensor
     return libraries.to_numpy(name, array) if is_foreign(array) else cpu.to_numpy(name, array)
+
+
+@cache
+def _torch() -> Any:
+    # An import statement takes a tenth of what a whole call may.
+    from . import torch
+
+    return torch
