@@ -201,15 +201,18 @@ def test_threads_that_overlap(flag: Any) -> None:
     thread = threading.Thread(target=stay)
     thread.start()
     inside.wait()
-    with precision.FULL:
-        pass
-    assert not flag.allow_tf32
-    leave.set()
-    thread.join()
+    try:
+        with precision.FULL:
+            pass
+        assert not flag.allow_tf32
+    finally:
+        leave.set()
+        thread.join()
     assert flag.allow_tf32
 
 
 def test_allow_tf32() -> None:
+    assert not precision.may_be_shortened(torch.zeros(1))
     assert precision.may_be_shortened(OnCuda())  # type: ignore[arg-type]
     with convrs.allow_tf32(True):
         assert not precision.may_be_shortened(OnCuda())  # type: ignore[arg-type]

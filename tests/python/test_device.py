@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,3 +67,34 @@ def test_every_operator_is_the_reference(operator: Operator, data: st.DataObject
 @given(data=st.data())
 def test_every_rule_is_the_reference(operator: Operator, data: st.DataObject) -> None:
     agrees(data.draw(strategies.ruled_calls(operator, layouts=False)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8", "uint16", "bool"])
+@pytest.mark.parametrize("sizes", [None, (6, 8), (7, 9)])
+@pytest.mark.parametrize("lead", [(2, 3), (3,)])
+def test_an_unpool_by_onnx_counts_over_the_whole_array(dtype: str, sizes: Any, lead: tuple[int, ...]) -> None:
+    generator = np.random.default_rng(1)
+    shape = (*lead, 3, 4)
+    planes = np.arange(np.prod(lead)).reshape(*lead, 1, 1) * 48
+    places = np.stack([generator.permutation(48)[:12] for _ in range(planes.size)]).reshape(shape) + planes
+    arrays = {"input": strategies.values(generator, shape, dtype), "indices": places}
+    call = Call(OPERATORS["max_unpool2d"], arrays, {"kernel_size": 2, "output_size": sizes, "rule": "onnx"})
+    np.testing.assert_array_equal(by_torch(call), call())
+    with pytest.raises(ValueError, match="an index lies outside the 48 elements"):
+        by_torch(call.with_arrays(indices=places + 48))
+
+
+def test_what_only_the_kernels_compute_is_refused() -> None:
+    image = torch.ones(1, 1, 4, 4, dtype=torch.uint64)
+    with convrs.use_backend("torch"):
+        with pytest.raises(TypeError, match=r"a mean of uint64 is computed on the CPU alone.*input\.cpu\(\)"):
+            convrs.avg_pool2d(image, 2)
+        with pytest.raises(TypeError, match=r"a fractional pool of torch\.uint64.*input\.cpu\(\)"):
+            convrs.fractional_max_pool2d(image, 2, output_size=2)
+        with pytest.raises(TypeError, match=r"weight has dtype torch\.int8, but input has torch\.int64"):
+            convrs.conv1d(torch.ones(1, 1, 4, dtype=torch.int64), torch.ones(1, 1, 2, dtype=torch.int8))
+        # The kernels' own refusals.
+        with pytest.raises(ValueError, match="leave it 0"):
+            convrs.max_pool2d(image, 2, rule="tensorflow-same", padding=1)
+        with pytest.raises(ValueError, match='padding_mode is "wrap"'):
+            convrs.conv1d(torch.ones(1, 1, 4), torch.ones(1, 1, 2), padding_mode="wrap")
