@@ -16,6 +16,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from ._convrs import __version__, get_num_threads, set_num_threads
+from .backends import allow_tf32, use_backend
 from .functional import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -65,9 +66,11 @@ __all__ = [
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
+    "allow_tf32",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
+    "backends",
     "check",
     "conv1d",
     "conv2d",
@@ -97,6 +100,7 @@ __all__ = [
     "rules",
     "set_num_threads",
     "unfold",
+    "use_backend",
     "windows",
 ]
 

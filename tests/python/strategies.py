@@ -11,8 +11,10 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from convrs.check.windows import each
+from convrs.rules import RULES
 from layouts import LAYOUTS, broadcast
-from operators import BFLOAT16_RECORD, COMPLEX, FLOATS, INTEGERS, Call, Operator
+from operators import BFLOAT16_RECORD, COMPLEX, FLOATS, INTEGERS, ORDERED, Call, Operator
 
 Draw = Callable[..., Any]
 
@@ -343,6 +345,43 @@ _PROBLEMS: dict[str, Callable[[int], st.SearchStrategy[Problem]]] = {
     "unfold": lambda spatial: blocks(spatial, folded=False),
     "fold": lambda spatial: blocks(spatial, folded=True),
 }
+
+
+# --- calls by a rule ---
+
+DOES_NOT_FIT = "kernel_size must be at most"
+"""What is refused of drawn problems: their padding may be smaller than what the size was drawn for."""
+
+
+@st.composite
+def ruled_calls(draw: Draw, operator: Operator, layouts: bool = True) -> Call:
+    """Legal calls of a pool by some rule, with any padding, on plain and on odd numbers."""
+    dtypes = FLOATS if operator.family in ("avg_pool", "lp_pool") else ORDERED
+    dtype, content = draw(st.sampled_from(dtypes)), draw(st.sampled_from(["plain", "special"]))
+    call = draw(calls(operator, dtype, content, layouts))
+    parameters, spatial = dict(call.parameters), operator.spatial
+    rule = draw(st.sampled_from(RULES))
+    parameters["rule"] = rule
+    if operator.family == "lp_pool":
+        rule = parameters["rule"] = draw(st.sampled_from(["torch", "onnx", "onnxruntime-legacy", "coreml"]))
+        if rule == "coreml":
+            parameters["norm_type"] = 2
+    if "dilation" not in parameters and draw(st.booleans()):
+        parameters["dilation"] = draw(st.integers(1, 2))
+    if rule.startswith("tensorflow"):
+        parameters |= {"padding": 0, "ceil_mode": False}
+    else:
+        kernel = each(parameters["kernel_size"], spatial)
+        most = [int(size) // 2 if rule == "torch" else 4 for size in kernel]
+        pairs = [tuple(draw(st.integers(0, side)) for _ in range(2)) for side in most]
+        forms = [parameters.get("padding", 0), pairs, tuple(pairs), "valid", "same", "same_lower"]
+        parameters["padding"] = draw(st.sampled_from(forms))
+    if rule == "coreml":
+        parameters["return_indices"] = False
+        parameters["ceil_mode"] &= spatial < 3 and parameters["padding"] in (0, "valid")
+        if "avg" in operator.family or "lp" in operator.family:
+            del parameters["return_indices"]
+    return Call(operator, call.arrays, parameters)
 
 
 # --- odd calls ---

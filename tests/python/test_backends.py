@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import authority
 import convrs
 import strategies
-from operators import OPERATORS, Operator, of
+from operators import OPERATORS, Operator
 
 X = torch.arange(24.0).reshape(1, 2, 12)
 W = torch.arange(12.0).reshape(2, 2, 3)
@@ -136,17 +136,3 @@ def test_another_device_is_torchs() -> None:
     assert result.shape == (1, 4, 4, 4)
     values, indices = convrs.max_pool2d(image, 2, return_indices=True)
     assert values.shape == indices.shape == (1, 2, 4, 4)
-
-
-@pytest.mark.parametrize("operator", of("conv"), ids=str)
-@settings(max_examples=max(settings().max_examples // 2, 1))
-@given(data=st.data())
-def test_padding_for_other_devices(operator: Operator, data: st.DataObject) -> None:
-    """What runs there is put together from torch's pad; here it is fed CPU tensors."""
-    from convrs.backends import torch as backend
-
-    call = data.draw(strategies.calls(operator, "float64", layouts=False).filter(lambda call: call.input.size > 0))
-    tensors = {name: None if array is None else authority.to_torch(array) for name, array in call.arrays.items()}
-    parameters = {name: authority.without_numpy(value) for name, value in call.parameters.items()}
-    result = backend._on_device(operator.name, {**tensors, "out": None}, parameters)
-    assert np.allclose(result.numpy(), call(), rtol=1e-9, atol=1e-9)

@@ -17,56 +17,23 @@ from hypothesis import strategies as st
 import convrs
 import strategies
 from convrs import check, rules
-from operators import FLOATS, ORDERED, Call, Operator, of
+from operators import Operator, of
 
 POOLS = of("max_pool", "min_pool", "avg_pool", "lp_pool")
 FAMILIES = ("max_pool", "min_pool", "avg_pool", "lp_pool")
 
-DOES_NOT_FIT = "kernel_size must be at most"
-"""What is refused of drawn problems: their padding may be smaller than what the size was drawn for."""
 
 # --- every rule against the reference ---
-
-
-@st.composite
-def ruled_calls(draw: Any, operator: Operator) -> Call:
-    """Legal calls of a pool by some rule, with any padding, on plain and on odd numbers."""
-    dtypes = FLOATS if operator.family in ("avg_pool", "lp_pool") else ORDERED
-    dtype, content = draw(st.sampled_from(dtypes)), draw(st.sampled_from(["plain", "special"]))
-    call = draw(strategies.calls(operator, dtype, content))
-    parameters, spatial = dict(call.parameters), operator.spatial
-    rule = draw(st.sampled_from(rules.RULES))
-    parameters["rule"] = rule
-    if operator.family == "lp_pool":
-        rule = parameters["rule"] = draw(st.sampled_from(["torch", "onnx", "onnxruntime-legacy", "coreml"]))
-        if rule == "coreml":
-            parameters["norm_type"] = 2
-    if "dilation" not in parameters and draw(st.booleans()):
-        parameters["dilation"] = draw(st.integers(1, 2))
-    if rule.startswith("tensorflow"):
-        parameters |= {"padding": 0, "ceil_mode": False}
-    else:
-        kernel = check.windows.each(parameters["kernel_size"], spatial)
-        most = [int(size) // 2 if rule == "torch" else 4 for size in kernel]
-        pairs = [tuple(draw(st.integers(0, side)) for _ in range(2)) for side in most]
-        forms = [parameters.get("padding", 0), pairs, tuple(pairs), "valid", "same", "same_lower"]
-        parameters["padding"] = draw(st.sampled_from(forms))
-    if rule == "coreml":
-        parameters["return_indices"] = False
-        parameters["ceil_mode"] &= spatial < 3 and parameters["padding"] in (0, "valid")
-        if "avg" in operator.family or "lp" in operator.family:
-            del parameters["return_indices"]
-    return Call(operator, call.arrays, parameters)
 
 
 @pytest.mark.parametrize("operator", POOLS, ids=str)
 @given(data=st.data())
 def test_every_rule_is_the_reference(operator: Operator, data: st.DataObject) -> None:
-    call = data.draw(ruled_calls(operator))
+    call = data.draw(strategies.ruled_calls(operator))
     try:
         actual = call()
     except ValueError as error:
-        if DOES_NOT_FIT not in str(error):
+        if strategies.DOES_NOT_FIT not in str(error):
             raise
         return
     verdict = check.compare(actual, operator.name, **call.arrays, **call.parameters)
@@ -77,13 +44,13 @@ def test_every_rule_is_the_reference(operator: Operator, data: st.DataObject) ->
 @given(data=st.data())
 def test_windows_are_what_the_pool_covers(operator: Operator, data: st.DataObject) -> None:
     """A maximum over a single large element finds the windows that cover it; a mean of ones the divisor."""
-    call = data.draw(ruled_calls(operator))
+    call = data.draw(strategies.ruled_calls(operator))
     sizes = call.input.shape[-operator.spatial :]
     given_ = {name: value for name, value in call.parameters.items() if name != "return_indices"}
     try:
         tables = convrs.windows(operator.name, sizes, **given_)
     except ValueError as error:
-        if DOES_NOT_FIT not in str(error):
+        if strategies.DOES_NOT_FIT not in str(error):
             raise
         return
     place = tuple(data.draw(st.integers(0, size - 1)) for size in sizes)
@@ -380,15 +347,7 @@ def test_refusals(case: str) -> None:
         getattr(convrs, name)(X, kernel_size=2, **parameters)
 
 
-def test_rules_stay_on_the_cpu_and_explain_knows_torchs() -> None:
-    image = torch.empty(1, 2, 8, 8, device="meta")
-    assert convrs.min_pool2d(image, 2).shape == (1, 2, 4, 4)
-    assert convrs.avg_pool2d(image, 2).shape == convrs.lp_pool2d(image, 2, 2).shape == (1, 2, 4, 4)
-    for wrong in ({"rule": "onnx"}, {"padding": "same"}, {"padding": ((0, 1), (1, 0))}):
-        with pytest.raises(TypeError, match=r"input\.cpu\(\)"):
-            convrs.max_pool2d(image, 2, **wrong)
-    with pytest.raises(TypeError, match=r"dilation=2 .*input\.cpu\(\)"):
-        convrs.avg_pool2d(image, 2, dilation=2)
+def test_explain_knows_torchs_rule() -> None:
     with pytest.raises(TypeError, match=r"convrs\.windows"):
         convrs.explain("max_pool2d", X, 2, rule="onnx", index=(0, 0, 0, 0))
     assert convrs.explain("avg_pool2d", X, 3, 2, "same", dilation=2, index=(0, 0, 0, 0)).agrees

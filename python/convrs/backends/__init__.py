@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from . import cpu
+from . import cpu, libraries
+from .choice import allow_tf32, chosen, use_backend
+from .description import Description, describe
+from .placement import is_foreign, is_tensor
+
+__all__ = ["Description", "allow_tf32", "call", "describe", "to_numpy", "use_backend"]
 
 Array = TypeVar("Array")
 
@@ -33,10 +38,13 @@ def call(function: cpu.Function, input: Array, others: Mapping[str, Any], **para
         if array is None and name in REQUIRED:
             raise TypeError(f"{name} must be an array, got None")
     result: Array
-    if any(_is_tensor(array) for array in arrays.values()):
-        from . import torch
-
-        result = torch.call(function, arrays, parameters)
+    # The input is asked first, since it nearly always says it all.
+    if is_tensor(input) or any(map(is_tensor, arrays.values())):
+        result = _torch().call(function, arrays, parameters)
+    elif any(map(is_foreign, arrays.values())):
+        result = libraries.call(function, arrays, parameters)
+    elif chosen() == "torch":
+        result = _torch().call_arrays(function, arrays, parameters)
     else:
         result = cpu.call(function, arrays, parameters)
     return result
@@ -44,14 +52,15 @@ def call(function: cpu.Function, input: Array, others: Mapping[str, Any], **para
 
 def to_numpy(name: str, array: Any) -> NDArray[Any]:
     """The NumPy array of an argument, wherever it lives; a view where that is possible."""
-    if _is_tensor(array):
-        from . import torch
+    if is_tensor(array):
+        tensor: NDArray[Any] = _torch().to_numpy(name, array.detach().cpu())
+        return tensor
+    return libraries.to_numpy(name, array) if is_foreign(array) else cpu.to_numpy(name, array)
 
-        return torch.to_numpy(name, array.detach().cpu())
-    return cpu.to_numpy(name, array)
 
+@cache
+def _torch() -> Any:
+    # An import statement takes a tenth of what a whole call may.
+    from . import torch
 
-def _is_tensor(array: object) -> bool:
-    # A module that is being imported by another thread may lack the name.
-    tensor = getattr(sys.modules.get("torch"), "Tensor", None)
-    return tensor is not None and isinstance(array, tensor)
+    return torch

@@ -67,7 +67,9 @@ def lp_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: M
         # Torch negates in the dtype, where unsigned integers wrap around.
         sign = math.copysign(1, p)
         signed = form.rounded(np.asarray(sign * np.abs(input), input.dtype))
-        return exact(form, np.asarray(sign * _maximum(form, signed, axes).values, input.dtype))
+        found = _maximum(form, signed, axes).values
+        # Without elements the search ends where it began, at minus infinity, of which the magnitude is taken.
+        return exact(form, np.asarray(np.abs(found) if sign > 0 else sign * found, input.dtype))
     if not form.precision:
         form = FORMATS["float32"]
         input = form.rounded(input.astype(form.wide))

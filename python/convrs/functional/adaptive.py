@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from numpy import ndarray
-
 from .. import _convrs, backends
+from ..backends.choice import PLAIN
 from .arguments import AdaptiveSize, Array, Indices, NumPyArray, Size
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def adaptive_avg_pool1d(
         >>> adaptive_avg_pool1d(signal, 2)
         array([[[1., 3.]]], dtype=float32)
     """
-    if type(input) is ndarray:
+    if type(input) is PLAIN.get():
         return _convrs.adaptive_avg_pool(1, input, output_size, out)
     return backends.call(
         adaptive_avg_pool1d,
@@ -100,7 +99,7 @@ def adaptive_avg_pool2d(
                [ 7.],
                [12.]], dtype=float32)
     """
-    if type(input) is ndarray:
+    if type(input) is PLAIN.get():
         return _convrs.adaptive_avg_pool(2, input, output_size, out)
     return backends.call(
         adaptive_avg_pool2d,
@@ -143,7 +142,7 @@ def adaptive_avg_pool3d(
         >>> adaptive_avg_pool3d(volume, 1)
         array([[[[[3.5]]]]], dtype=float32)
     """
-    if type(input) is ndarray:
+    if type(input) is PLAIN.get():
         return _convrs.adaptive_avg_pool(3, input, output_size, out)
     return backends.call(
         adaptive_avg_pool3d,
@@ -220,7 +219,7 @@ def adaptive_max_pool1d(
         >>> adaptive_max_pool1d(signal, 2)
         array([[[2., 4.]]], dtype=float32)
     """
-    if type(input) is ndarray:
+    if type(input) is PLAIN.get():
         return _convrs.adaptive_max_pool(1, input, output_size, return_indices, out)
     return backends.call(
         adaptive_max_pool1d,
@@ -300,7 +299,7 @@ def adaptive_max_pool2d(
                [ 9],
                [14]])
     """
-    if type(input) is ndarray:
+    if type(input) is PLAIN.get():
         return _convrs.adaptive_max_pool(2, input, output_size, return_indices, out)
     return backends.call(
         adaptive_max_pool2d,
@@ -378,7 +377,7 @@ def adaptive_max_pool3d(
         >>> adaptive_max_pool3d(volume, 1)
         array([[[[[7.]]]]], dtype=float32)
     """
-    if type(input) is ndarray:
+    if type(input) is PLAIN.get():
         return _convrs.adaptive_max_pool(3, input, output_size, return_indices, out)
     return backends.call(
         adaptive_max_pool3d,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from numpy import ndarray
-
 from .. import _convrs, backends
+from ..backends.choice import PLAIN
 from .arguments import Array, Padding, Rule, Size
 
 __all__ = ["avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d"]
@@ -60,7 +59,7 @@ def avg_pool1d(
         >>> avg_pool1d(signal, 2, ceil_mode=True)
         array([[[1.5, 3.5, 5. ]]], dtype=float32)
     """
-    if type(input) is ndarray:
+    if type(input) is PLAIN.get():
         return _convrs.avg_pool(
             1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None, dilation, rule, out
         )
@@ -131,7 +130,7 @@ def avg_pool2d(
         >>> avg_pool2d(image, 3, stride=2, padding=1, ceil_mode=True)[0, 0, 1]
         array([ 6.3333335, 11.       ,  6.       ], dtype=float32)
     """
-    if type(input) is ndarray:
+    if type(input) is PLAIN.get():
         return _convrs.avg_pool(
             2,
             input,
@@ -212,7 +211,7 @@ def avg_pool3d(
         >>> avg_pool3d(volume, 2, divisor_override=1)
         array([[[[[28.]]]]], dtype=float32)
     """
-    if type(input) is ndarray:
+    if type(input) is PLAIN.get():
         return _convrs.avg_pool(
             3,
             input,
@@ -287,7 +286,7 @@ def lp_pool1d(
         >>> lp_pool1d(signal, 2, 2)
         array([[[ 5., 10.]]], dtype=float32)
     """
-    if type(input) is ndarray:
+    if type(input) is PLAIN.get():
         return _convrs.lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode, padding, dilation, rule, out)
     return backends.call(
         lp_pool1d,
@@ -350,7 +349,7 @@ def lp_pool2d(
         array([[4., 4.],
                [4., 4.]], dtype=float32)
     """
-    if type(input) is ndarray:
+    if type(input) is PLAIN.get():
         return _convrs.lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode, padding, dilation, rule, out)
     return backends.call(
         lp_pool2d,
@@ -412,7 +411,7 @@ def lp_pool3d(
         >>> lp_pool3d(volume, 1, 2)
         array([[[[[8.]]]]], dtype=float32)
     """
-    if type(input) is ndarray:
+    if type(input) is PLAIN.get():
         return _convrs.lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode, padding, dilation, rule, out)
     return backends.call(
         lp_pool3d,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from numpy import ndarray
 
 from .. import _convrs, backends
+from ..backends.choice import PLAIN
 from .arguments import Algorithm, Array, Padding, PaddingMode, Size
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
@@ -63,7 +64,7 @@ def conv1d(
         >>> conv1d(signal, taps, padding="same", stride=2)
         array([[[0.75, 2.75, 3.25]]], dtype=float32)
     """
-    if type(input) is ndarray and type(weight) is ndarray and (bias is None or type(bias) is ndarray):
+    if type(input) is PLAIN.get() and type(weight) is ndarray and (bias is None or type(bias) is ndarray):
         return _convrs.conv(1, input, weight, bias, stride, padding, dilation, groups, padding_mode, algorithm, out)
     return backends.call(
         conv1d,
@@ -133,7 +134,7 @@ def conv2d(
         >>> conv2d(image, edges, padding=((0, 0), (1, 0)), padding_mode="replicate").shape
         (1, 1, 3, 3)
     """
-    if type(input) is ndarray and type(weight) is ndarray and (bias is None or type(bias) is ndarray):
+    if type(input) is PLAIN.get() and type(weight) is ndarray and (bias is None or type(bias) is ndarray):
         return _convrs.conv(2, input, weight, bias, stride, padding, dilation, groups, padding_mode, algorithm, out)
     return backends.call(
         conv2d,
@@ -202,7 +203,7 @@ def conv3d(
         >>> float(conv3d(volume, kernel)[0, 0, 0, 0, 0])
         54.0
     """
-    if type(input) is ndarray and type(weight) is ndarray and (bias is None or type(bias) is ndarray):
+    if type(input) is PLAIN.get() and type(weight) is ndarray and (bias is None or type(bias) is ndarray):
         return _convrs.conv(3, input, weight, bias, stride, padding, dilation, groups, padding_mode, algorithm, out)
     return backends.call(
         conv3d,
@@ -266,7 +267,7 @@ def conv_transpose1d(
         >>> conv_transpose1d(signal, taps, stride=2)
         array([[[ 1., 10.,  2., 20.,  3., 30.]]], dtype=float32)
     """
-    if type(input) is ndarray and type(weight) is ndarray and (bias is None or type(bias) is ndarray):
+    if type(input) is PLAIN.get() and type(weight) is ndarray and (bias is None or type(bias) is ndarray):
         return _convrs.conv_transpose(1, input, weight, bias, stride, padding, output_padding, groups, dilation, out)
     return backends.call(
         conv_transpose1d,
@@ -328,7 +329,7 @@ def conv_transpose2d(
         array([[ 1., 10.,  2., 20.],
                [20., 30., 40., 60.]], dtype=float32)
     """
-    if type(input) is ndarray and type(weight) is ndarray and (bias is None or type(bias) is ndarray):
+    if type(input) is PLAIN.get() and type(weight) is ndarray and (bias is None or type(bias) is ndarray):
         return _convrs.conv_transpose(2, input, weight, bias, stride, padding, output_padding, groups, dilation, out)
     return backends.call(
         conv_transpose2d,
@@ -391,7 +392,7 @@ def conv_transpose3d(
         >>> conv_transpose3d(volume, kernel, stride=2, output_padding=1).shape
         (1, 4, 7, 7, 7)
     """
-    if type(input) is ndarray and type(weight) is ndarray and (bias is None or type(bias) is ndarray):
+    if type(input) is PLAIN.get() and type(weight) is ndarray and (bias is None or type(bias) is ndarray):
         return _convrs.conv_transpose(3, input, weight, bias, stride, padding, output_padding, groups, dilation, out)
     return backends.call(
         conv_transpose3d,

@@ -10,6 +10,7 @@ from numpy import ndarray
 from numpy.typing import NDArray
 
 from .. import _convrs, backends
+from ..backends.choice import PLAIN
 from .arguments import Array, Indices, NumPyArray, Size
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def fractional_max_pool2d(
                [11., 12., 14.],
                [21., 22., 24.]], dtype=float32)
     """
-    if type(input) is ndarray and (_random_samples is None or type(_random_samples) is ndarray):
+    if type(input) is PLAIN.get() and (_random_samples is None or type(_random_samples) is ndarray):
         samples = _draw(2, input) if _random_samples is None else _random_samples
         return _convrs.fractional_max_pool(
             2, input, kernel_size, output_size, output_ratio, return_indices, samples, out
@@ -219,7 +220,7 @@ def fractional_max_pool3d(
         array([[21., 23.],
                [29., 31.]], dtype=float32)
     """
-    if type(input) is ndarray and (_random_samples is None or type(_random_samples) is ndarray):
+    if type(input) is PLAIN.get() and (_random_samples is None or type(_random_samples) is ndarray):
         samples = _draw(3, input) if _random_samples is None else _random_samples
         return _convrs.fractional_max_pool(
             3, input, kernel_size, output_size, output_ratio, return_indices, samples, out

@@ -9,6 +9,7 @@ from numpy import ndarray
 from numpy.typing import NDArray
 
 from .. import _convrs, backends
+from ..backends.choice import PLAIN
 from .arguments import Array, Padding, Size
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def max_unpool1d(
         >>> max_unpool1d(values, indices, 2)
         array([[[0., 5., 0., 4.]]], dtype=float32)
     """
-    if type(input) is ndarray and type(indices) is ndarray:
+    if type(input) is PLAIN.get() and type(indices) is ndarray:
         return _convrs.max_unpool(1, input, indices, kernel_size, stride, padding, output_size, rule, out)
     return backends.call(
         max_unpool1d,
@@ -126,7 +127,7 @@ def max_unpool2d(
                [ 0.,  0.,  0.,  0.],
                [ 0., 13.,  0., 15.]], dtype=float32)
     """
-    if type(input) is ndarray and type(indices) is ndarray:
+    if type(input) is PLAIN.get() and type(indices) is ndarray:
         return _convrs.max_unpool(2, input, indices, kernel_size, stride, padding, output_size, rule, out)
     return backends.call(
         max_unpool2d,
@@ -186,7 +187,7 @@ def max_unpool3d(
         >>> max_unpool3d(values, indices, 2, output_size=(5, 5, 5)).shape
         (1, 1, 5, 5, 5)
     """
-    if type(input) is ndarray and type(indices) is ndarray:
+    if type(input) is PLAIN.get() and type(indices) is ndarray:
         return _convrs.max_unpool(3, input, indices, kernel_size, stride, padding, output_size, rule, out)
     return backends.call(
         max_unpool3d,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from numpy import ndarray
-
 from .. import _convrs, backends
+from ..backends.choice import PLAIN
 from .arguments import Array, Indices, NumPyArray, Padding, Rule, Size
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ def min_pool1d(
         >>> min_pool1d(signal, 3, stride=1, return_indices=True)[1]
         array([[[0, 2, 2]]])
     """
-    if type(input) is ndarray:
+    if type(input) is PLAIN.get():
         return _convrs.max_pool(
             1, True, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, rule, out
         )
@@ -241,7 +240,7 @@ def min_pool2d(
         array([[ 0.,  2.,  4.],
                [10., 12., 14.]], dtype=float32)
     """
-    if type(input) is ndarray:
+    if type(input) is PLAIN.get():
         return _convrs.max_pool(
             2, True, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, rule, out
         )
@@ -360,7 +359,7 @@ def min_pool3d(
         array([[0., 1.],
                [3., 4.]], dtype=float32)
     """
-    if type(input) is ndarray:
+    if type(input) is PLAIN.get():
         return _convrs.max_pool(
             3, True, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, rule, out
         )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from numpy import ndarray
-
 from .. import _convrs, backends
+from ..backends.choice import PLAIN
 from .arguments import Array, Size
 
 __all__ = ["fold", "unfold"]
@@ -50,7 +49,7 @@ def unfold(
                [3., 4., 6., 7.],
                [4., 5., 7., 8.]], dtype=float32)
     """
-    if type(input) is ndarray:
+    if type(input) is PLAIN.get():
         return _convrs.unfold(input, kernel_size, dilation, padding, stride, out)
     return backends.call(
         unfold,
@@ -104,7 +103,7 @@ def fold(
                [2., 4., 2.],
                [1., 2., 1.]], dtype=float32)
     """
-    if type(input) is ndarray:
+    if type(input) is PLAIN.get():
         return _convrs.fold(input, output_size, kernel_size, dilation, padding, stride, out)
     return backends.call(
         fold,
