@@ -51,7 +51,7 @@ class Case:
         return weight / np.float32(np.sqrt(self.taps))
 
 
-CASES = (Case(64, (56, 56)), Case(256, (14, 14)), Case(32, (8, 28, 28)))
+CASES = (Case(128, (2000,)), Case(64, (56, 56)), Case(256, (14, 14)), Case(32, (8, 28, 28)))
 
 
 class Reference:

@@ -97,6 +97,14 @@ impl<'a, T> View<'a, T> {
         Run { pointer, stride: self.strides[RANK - 1], count, lifetime: PhantomData }
     }
 
+    /// The same elements; a spatial axis and the width have changed places.
+    #[must_use]
+    pub fn with_width(mut self, axis: usize) -> Self {
+        self.shape.swap(RANK - 3 + axis, RANK - 1);
+        self.strides.swap(RANK - 3 + axis, RANK - 1);
+        self
+    }
+
     /// All elements, if they lie side by side in C order.
     pub fn as_slice(&self) -> Option<&'a [T]> {
         if self.shape.contains(&0) {
@@ -180,6 +188,14 @@ impl<'a, T> ViewMut<'a, T> {
     /// Strides in elements.
     pub fn strides(&self) -> [isize; RANK] {
         self.strides
+    }
+
+    /// The same elements; a spatial axis and the width have changed places.
+    pub fn with_width(&mut self, axis: usize) -> ViewMut<'_, T> {
+        let (mut shape, mut strides) = (self.shape, self.strides);
+        shape.swap(RANK - 3 + axis, RANK - 1);
+        strides.swap(RANK - 3 + axis, RANK - 1);
+        ViewMut { pointer: self.pointer, shape, strides, lifetime: PhantomData }
     }
 
     pub(super) fn pointer(&mut self) -> *mut T {

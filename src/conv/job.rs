@@ -28,7 +28,7 @@ pub(super) struct Job<'a, E: Element> {
     pub weights: Weights<'a, E>,
     pub epilogue: &'a Epilogue<'a, E>,
     pub output: SharedOutput<'a, E>,
-    pub passes: &'a Passes<'a>,
+    pub passes: &'a Passes,
     pub outside: Outside,
 }
 

@@ -1,14 +1,15 @@
 //! A planned layer: weights packed once, then any number of inputs of any batch and spatial size.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::epilogue::Epilogue;
 use super::fft::{self, FftPlan, Spectra};
+use super::latest::{Latest, Planned};
 use super::passes::{Outside, Passes, all_finite};
 use super::plan::{Algorithm, Plan};
 use super::run::{compute, lanes};
 use super::weights::{Packed, Weights};
-use super::winograd::{OUTPUTS, Problem, Transformed, WinogradPlan, effort, refusal};
+use super::winograd::{Problem, Transformed, WinogradPlan, effort, refusal};
 use crate::array::{Accumulator, Activation, Aligned, Element, RANK, View, ViewMut};
 use crate::error::{Error, checked_product};
 use crate::parallel::num_threads;
@@ -74,6 +75,7 @@ pub struct Layer<E: Element> {
     packed: [[OnceLock<Packed<E::Accumulator>>; 2]; 2],
     transformed: OnceLock<Transformed<E::Accumulator>>,
     spectra: OnceLock<Spectra>,
+    latest: Latest,
 }
 
 impl<E: Element<Accumulator: Lanes>> Layer<E> {
@@ -111,6 +113,7 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             packed: Default::default(),
             transformed: OnceLock::new(),
             spectra: OnceLock::new(),
+            latest: Latest::default(),
         })
     }
 
@@ -135,29 +138,62 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             None => None,
         };
         let epilogue = Epilogue { bias, residual, activation: &self.activation };
-        if const { E::Accumulator::ACTIVATES }
-            && let Some(plan) = self.winograd(shape)
-        {
-            let weights = self.transformed.get_or_init(|| Transformed::new(shape, &self.weight(), &plan));
-            let direct = || self.packed(shape, &plan.direct(shape, size_of::<E::Accumulator>()));
-            let (isa, epilogue) = (self.isa, &epilogue);
-            return Problem { isa, shape, plan, input, weights, direct: &direct, epilogue }.compute(output);
+        let isa = self.isa;
+        match &*self.planned(shape) {
+            Planned::Winograd(plan) if const { E::Accumulator::ACTIVATES } => {
+                let weights = self.transformed.get_or_init(|| Transformed::new(shape, &self.weight(), plan));
+                let direct = || self.packed(shape, &self.weight(), &plan.direct(shape, size_of::<E::Accumulator>()));
+                Problem { isa, shape, plan: *plan, input, weights, direct: &direct, epilogue: &epilogue }.compute(output)
+            }
+            Planned::Fft(plan) if const { E::Accumulator::ACTIVATES } => {
+                let spectra = self.spectra(shape, plan);
+                fft::Problem { isa, shape, plan: *plan, input, spectra, epilogue: &epilogue }.compute(output)
+            }
+            Planned::Direct { long_axis: None, passes } => self.direct(passes, input, self.weight(), &epilogue, output),
+            Planned::Direct { long_axis: Some(axis), passes } => {
+                let epilogue = Epilogue { residual: residual.map(|residual| residual.with_width(*axis)), ..epilogue };
+                let (input, weight) = (input.with_width(*axis), self.weight().with_width(*axis));
+                self.direct(passes, &input, weight, &epilogue, &mut output.with_width(*axis))
+            }
+            _ => unreachable!("other algorithms are for floats"),
         }
-        if const { E::Accumulator::ACTIVATES }
-            && let Some(plan) = self.fft(shape)
-        {
-            let spectra = self.spectra(shape, &plan);
-            return fft::Problem { isa: self.isa, shape, plan, input, spectra, epilogue: &epilogue }.compute(output);
-        }
-        let passes = self.passes(shape);
-        let weights = match (passes.outside, passes.plan.algorithm) {
-            (Outside::Padding, Algorithm::Direct | Algorithm::Depthwise) => self.packed(shape, &passes.plan).weights(),
-            _ => Weights::Given(self.weight()),
-        };
-        compute(self.isa, &passes, input, weights, &epilogue, output, 0..passes.tasks())
     }
 
-    fn passes<'a>(&self, shape: &'a ConvShape) -> Passes<'a> {
+    fn direct(
+        &self,
+        passes: &Passes,
+        input: &View<'_, E>,
+        weight: View<'_, E>,
+        epilogue: &Epilogue<'_, E>,
+        output: &mut ViewMut<'_, E>,
+    ) -> Result<(), Error> {
+        let weights = match (passes.outside, passes.plan.algorithm) {
+            (Outside::Padding, Algorithm::Direct | Algorithm::Depthwise) => {
+                self.packed(&passes.shape, &weight, &passes.plan).weights()
+            }
+            _ => Weights::Given(weight),
+        };
+        compute(self.isa, passes, input, weights, epilogue, output, 0..passes.tasks())
+    }
+
+    fn planned(&self, shape: &ConvShape) -> Arc<Planned> {
+        self.latest.get(shape, || {
+            if let Some(plan) = self.winograd(shape) {
+                return Planned::Winograd(plan);
+            }
+            if let Some(plan) = self.fft(shape) {
+                return Planned::Fft(plan);
+            }
+            let long_axis = shape.long_axis();
+            let passes = match long_axis {
+                Some(axis) => self.passes(&shape.with_width(axis)),
+                None => self.passes(shape),
+            };
+            Planned::Direct { long_axis, passes }
+        })
+    }
+
+    fn passes(&self, shape: &ConvShape) -> Passes {
         let outside = Outside::of(shape, self.finite);
         let packed = outside == Outside::Padding;
         Passes::new(shape, lanes::<E::Accumulator>(self.isa), size_of::<E::Accumulator>(), outside, packed)
@@ -172,49 +208,26 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             shape.output_shape()
         };
         let multiply_adds = (batch * channels * depth * height * width).saturating_mul(per_output);
-        let threads = |tasks: usize| num_threads().min(tasks.max(1));
-        if let Some(plan) = self.winograd(shape) {
-            let (tasks, scratch_bytes) = effort::<E::Accumulator>(shape, &plan);
-            let WinogradPlan { lanes, tiles: [depth, height, width], .. } = plan;
-            return Summary {
-                algorithm: "winograd",
-                vectors_hold: "output channels",
-                lanes,
-                tile: [depth, height * OUTPUTS, width * OUTPUTS],
-                tasks,
-                threads: threads(tasks),
-                scratch_bytes,
-                multiply_adds,
-            };
-        }
-        if let Some(plan) = self.fft(shape) {
-            let (tasks, scratch_bytes) = fft::effort::<E::Accumulator>(shape, &plan, self.spectra(shape, &plan));
-            return Summary {
-                algorithm: "fft",
-                vectors_hold: "frequencies",
-                lanes: lanes::<f64>(self.isa),
-                tile: plan.tile,
-                tasks,
-                threads: threads(tasks),
-                scratch_bytes,
-                multiply_adds,
-            };
-        }
-        let passes = self.passes(shape);
-        let tasks = passes.tasks();
-        Summary {
-            algorithm: "direct",
-            vectors_hold: match passes.plan.algorithm {
-                Algorithm::Direct => "output channels",
-                Algorithm::Depthwise | Algorithm::Rows => "output pixels",
-            },
-            lanes: passes.plan.lanes,
-            tile: passes.plan.tile,
-            tasks,
-            threads: threads(tasks),
-            scratch_bytes: passes.buffers.bytes::<E::Accumulator>(),
-            multiply_adds,
-        }
+        let planned = self.planned(shape);
+        let (algorithm, lanes, tile, (tasks, scratch_bytes)) = match &*planned {
+            Planned::Winograd(plan) => ("winograd", plan.lanes, plan.outputs(shape), effort::<E::Accumulator>(shape, plan)),
+            Planned::Fft(plan) => {
+                let effort = fft::effort::<E::Accumulator>(shape, plan, self.spectra(shape, plan));
+                ("fft", lanes::<f64>(self.isa), plan.tile, effort)
+            }
+            Planned::Direct { long_axis, passes } => {
+                let mut tile = passes.plan.tile;
+                tile.swap(long_axis.unwrap_or(2), 2);
+                ("direct", passes.plan.lanes, tile, (passes.tasks(), passes.buffers.bytes::<E::Accumulator>()))
+            }
+        };
+        let vectors_hold = match &*planned {
+            Planned::Fft(_) => "frequencies",
+            Planned::Direct { passes, .. } if passes.plan.algorithm != Algorithm::Direct => "output pixels",
+            _ => "output channels",
+        };
+        let threads = num_threads().min(tasks.max(1));
+        Summary { algorithm, vectors_hold, lanes, tile, tasks, threads, scratch_bytes, multiply_adds }
     }
 
     /// How an input of that shape is computed by Winograd's algorithm, if it is.
@@ -242,7 +255,8 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
         View::new(&self.weight, self.weight_shape).expect("copied in this shape")
     }
 
-    fn packed(&self, shape: &ConvShape, plan: &Plan) -> &Packed<E::Accumulator> {
+    /// `weight` in whatever place its width has: the order of its elements is the same.
+    fn packed(&self, shape: &ConvShape, weight: &View<'_, E>, plan: &Plan) -> &Packed<E::Accumulator> {
         let of_one_element = shape.transposed && shape.input == [1; 3];
         let cell = &self.packed[usize::from(plan.algorithm == Algorithm::Direct)][usize::from(of_one_element)];
         cell.get_or_init(|| {
@@ -253,7 +267,7 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
                     std::array::from_fn(|axis| shape.axis_pass(axis, at[axis]))
                 })
                 .collect();
-            Packed::new(self.isa, shape, &all, &self.weight(), plan)
+            Packed::new(self.isa, shape, &all, weight, plan)
         })
     }
 }

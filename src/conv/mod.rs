@@ -10,6 +10,7 @@ mod direct;
 mod epilogue;
 mod fft;
 mod job;
+mod latest;
 mod layer;
 mod pack;
 mod pack_phases;

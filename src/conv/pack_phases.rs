@@ -50,7 +50,9 @@ pub(super) fn pack_phases<E: Element<Accumulator: Lanes>>(
     let [_, height, width] = shape.kernel;
     let elements = shape.kernel.iter().product::<usize>();
     let [_, lane, strides @ ..] = weight.strides();
-    let adjacent = strides == [(height * width) as isize, width as isize, 1] && lane == elements as isize;
+    // An axis of one element has any stride: those in front of a 1-D or 2-D array have none of their own.
+    let distances = [height * width, width, 1].map(|distance| distance as isize);
+    let adjacent = lane == elements as isize && (0..3).all(|axis| shape.kernel[axis] == 1 || strides[axis] == distances[axis]);
     if passes.len() == 1 || elements > MOST_ELEMENTS || !adjacent || block.channels(shape) != block.lanes {
         return None;
     }
@@ -111,5 +113,39 @@ impl<E: Element> Operation<E::Accumulator> for Walk<'_, E> {
             }
         }
         Some(finite.all(simd))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shape::TransposedParams;
+
+    /// Arrays from Python have axes without a stride of their own.
+    #[test]
+    fn strides_of_single_elements_do_not_matter() {
+        let weight_shape = [2, 16, 1, 4, 4];
+        let params = TransposedParams {
+            spatial: 2,
+            stride: [1, 2, 2],
+            padding: [0, 1, 1],
+            output_padding: [0; 3],
+            dilation: [1; 3],
+            groups: 1,
+        };
+        let shape = ConvShape::transposed([1, 2, 1, 8, 8], weight_shape, &params).expect("a legal layer");
+        let phases = |pass: usize| [shape.axis_pass(0, 0), shape.axis_pass(1, pass / 2), shape.axis_pass(2, pass % 2)];
+        let passes: Vec<_> = (0..4).map(phases).collect();
+        let weight: Vec<f32> = (0..2 * 16 * 16).map(|index| index as f32).collect();
+        let block = Block { group: 0, first: 0, lanes: 16 };
+        let packed = |depth: isize| {
+            // SAFETY: the one depth is never left, whatever its stride.
+            let view = unsafe { View::from_raw(weight.as_ptr(), weight_shape, [256, 16, depth, 4, 1]) };
+            let mut panels = vec![0.0; weight.len()];
+            let finite = pack_phases(Isa::Portable, &shape, &passes, &view, block, &mut panels);
+            (finite, panels)
+        };
+        assert_eq!(packed(0), packed(16));
+        assert_eq!(packed(0).0, Some(true));
     }
 }

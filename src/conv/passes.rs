@@ -40,8 +40,8 @@ impl Outside {
 
 /// All passes of a convolution. They share one plan, made for the largest, and are counted rather than listed: a transposed
 /// convolution has a pass for every combination of its axes' phases.
-pub(super) struct Passes<'a> {
-    pub shape: &'a ConvShape,
+pub(super) struct Passes {
+    pub shape: ConvShape,
     pub outside: Outside,
     counts: [usize; 3],
     /// Along each axis the most outputs and the most taps.
@@ -68,9 +68,9 @@ pub(super) struct Passes<'a> {
     pub buffers: Sizes,
 }
 
-impl<'a> Passes<'a> {
+impl Passes {
     /// `packed` says that the weights are; they are only with [`Outside::Padding`].
-    pub fn new(shape: &'a ConvShape, lanes: usize, size: usize, outside: Outside, packed: bool) -> Self {
+    pub fn new(shape: &ConvShape, lanes: usize, size: usize, outside: Outside, packed: bool) -> Self {
         let counts = std::array::from_fn(|axis| shape.passes(axis));
         let all = |axis: usize| (0..counts[axis]).map(move |pass| shape.axis_pass(axis, pass));
         let mut largest: [AxisPass; 3] = std::array::from_fn(|axis| largest(all(axis)));
@@ -137,7 +137,7 @@ impl<'a> Passes<'a> {
         let tasks_per_pass = units * splits;
         let packed_ahead = ahead.then_some(panels * blocks_per_split);
         Passes {
-            shape,
+            shape: shape.clone(),
             outside,
             counts,
             largest,

@@ -42,6 +42,10 @@ pub fn run<E: Element<Accumulator: Lanes>>(
 ) -> Result<(), Error> {
     let Operands { input, weight, bias } = operands;
     assert_eq!(weight.shape()[2..], shape.kernel);
+    if let Some(axis) = shape.long_axis() {
+        let operands = Operands { input: input.with_width(axis), weight: weight.with_width(axis), bias: *bias };
+        return run(isa, &shape.with_width(axis), &operands, &mut output.with_width(axis));
+    }
     let epilogue = Epilogue::bias(*bias);
     // That the weights are finite is found out while they are packed, if all passes' are packed together.
     let passes = |finite| {
@@ -64,14 +68,14 @@ pub fn run<E: Element<Accumulator: Lanes>>(
 /// a transposed convolution has a weight that is not finite.
 fn packed_ahead<E: Element<Accumulator: Lanes>>(
     isa: Isa,
-    passes: &Passes<'_>,
+    passes: &Passes,
     bytes: usize,
     input: &View<'_, E>,
     weight: &View<'_, E>,
     epilogue: &Epilogue<'_, E>,
     output: &mut ViewMut<'_, E>,
 ) -> Result<bool, Error> {
-    let (shape, all, splits) = (passes.shape, passes.all(), passes.splits);
+    let (shape, all, splits) = (&passes.shape, passes.all(), passes.splits);
     let blocks = shape.out_channels.div_ceil(passes.plan.block);
     let first_block = |split: usize| split / splits * blocks + split % splits * passes.blocks_per_split;
     let tasks_per_split = passes.tasks() / (shape.groups * splits);
@@ -98,14 +102,14 @@ fn packed_ahead<E: Element<Accumulator: Lanes>>(
 /// Some tasks of one direct convolution.
 pub(super) fn compute<E: Element<Accumulator: Lanes>>(
     isa: Isa,
-    passes: &Passes<'_>,
+    passes: &Passes,
     input: &View<'_, E>,
     weights: Weights<'_, E>,
     epilogue: &Epilogue<'_, E>,
     output: &mut ViewMut<'_, E>,
     tasks: Range<usize>,
 ) -> Result<(), Error> {
-    let shape = passes.shape;
+    let shape = &passes.shape;
     assert_eq!(output.shape(), shape.output_shape());
     assert_eq!(input.shape()[2..], shape.input);
     if shape.output_shape().contains(&0) {

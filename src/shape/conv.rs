@@ -344,6 +344,23 @@ impl ConvShape {
         }
     }
 
+    /// The axis that could as well be the width, where input, kernel and output have a width of 1: the last that is longer.
+    pub fn long_axis(&self) -> Option<usize> {
+        let single = |axis: usize| [self.input[axis], self.kernel[axis], self.output[axis]] == [1; 3];
+        (0..2).rev().find(|&axis| !single(axis)).filter(|_| single(2))
+    }
+
+    /// The same convolution of views whose axis `axis` and width have changed places.
+    #[must_use]
+    pub fn with_width(&self, axis: usize) -> Self {
+        let mut turned = self.clone();
+        let ConvShape { input, kernel, output, stride, dilation, before, .. } = &mut turned;
+        for sizes in [input, kernel, output, stride, dilation, before] {
+            sizes.swap(axis, 2);
+        }
+        turned
+    }
+
     /// Whether some outputs belong to no pass: no tap reaches them, and they are the bias alone.
     pub fn has_gaps(&self) -> bool {
         (0..3).any(|axis| {

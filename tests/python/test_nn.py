@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -230,6 +231,16 @@ def test_every_convolution_has_a_layer() -> None:
     assert LAYERS.keys() == {name for name in OPERATORS if name.startswith("conv")}
 
 
+def test_a_layer_serves_many_shapes_at_once() -> None:
+    generator = np.random.default_rng(0)
+    weight = generator.standard_normal((8, 3, 3, 3), np.float32)
+    layer = nn.Conv2d.from_weights(weight, padding=1, algorithm="direct")
+    inputs = [generator.standard_normal((1, 3, 4 + number % 5, 6), np.float32) for number in range(200)]
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(layer, inputs))
+    assert [bits(result) for result in results] == [bits(convrs.conv2d(x, weight, padding=1)) for x in inputs]
+
+
 # --- algorithms ---
 
 
@@ -253,9 +264,26 @@ def test_a_named_algorithm_is_refused_where_it_is_impossible() -> None:
     with pytest.raises(ValueError, match=r"winograd.*3 x 3|winograd.*3x3|winograd needs"):
         nn.Conv2d.from_weights(np.ones((2, 2, 5, 5), np.float32), algorithm="winograd")
     with pytest.raises(ValueError, match="winograd needs"):
-        convrs.conv1d(np.ones((1, 2, 9), np.float32), np.ones((2, 2, 3), np.float32), algorithm="winograd")
+        convrs.conv1d(np.ones((1, 2, 9), np.float32), np.ones((2, 2, 2), np.float32), algorithm="winograd")
     with pytest.raises(ValueError, match='"auto", "direct"'):
         convrs.conv1d(np.ones((1, 2, 9), np.float32), np.ones((2, 2, 3), np.float32), algorithm="gemm")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dilation", [1, 5])
+def test_winograd_of_a_kernel_of_three_taps(dilation: int) -> None:
+    generator = np.random.default_rng(dilation)
+    weight = generator.standard_normal((64, 96, 3), np.float32)
+    input = generator.standard_normal((2, 96, 401), np.float32)
+    layers = [
+        nn.Conv1d.from_weights(weight, padding=5, dilation=dilation, algorithm=algorithm)
+        for algorithm in ("auto", "winograd", "direct")
+    ]
+    assert [layer.plan(input.shape).algorithm for layer in layers] == ["winograd", "winograd", "direct"]
+    auto, named, direct = (layer(input) for layer in layers)
+    assert bits(auto) == bits(named) != bits(direct)
+    wide = (array.astype(np.float64) for array in (input, weight))
+    exact = convrs.conv1d(*wide, padding=5, dilation=dilation)
+    assert np.abs(named - exact).max() <= 2.5 * np.abs(direct - exact).max()
 
 
 @pytest.mark.parametrize("special", [np.inf, -np.inf, np.nan])

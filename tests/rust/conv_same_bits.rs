@@ -1,13 +1,14 @@
 //! Same image, same bits: nothing but the image's own problem decides the bits of its result.
 
-use convrs::array::View;
-use convrs::conv::{Algorithm, Operands, run};
+use convrs::array::{Activation, View};
+use convrs::conv::{Algorithm, Choice, Layer, Operands, run};
 use convrs::parallel::set_num_threads;
-use convrs::reference::{Array, Conv, Transposed};
+use convrs::reference::{Array, Conv, Filled, Transposed};
+use convrs::shape::ConvShape;
 use convrs::simd::Lanes;
 
-use crate::common::conv::{Arrays, algorithms, computed};
-use crate::common::{Case, Draw, Laid, PLAIN, Random, TRANSPOSED, Tested, instruction_sets, threads_lock};
+use crate::common::conv::{Arrays, algorithms, computed, planned};
+use crate::common::{Case, Draw, Laid, PLAIN, Random, TRANSPOSED, Tested, instruction_sets, threads_lock, view};
 use crate::every_dtype;
 
 /// Convolutions of four images each that together reach every kernel.
@@ -28,6 +29,9 @@ fn cases() -> Vec<Case> {
         Case::plain([4, 4, 3, 7, 21], [10, 2, 2, 3, 3], Conv { groups: 2, stride: [1, 2, 3], dilation: [1, 2, 2], ..PLAIN }),
         Case::plain([4, 5000, 1, 1, 3], [6, 5000, 1, 1, 1], PLAIN),
         Case::transposed([4, 4, 1, 5, 9], [4, 5, 1, 3, 4], Transposed { stride: [1, 2, 3], padding: [0, 1, 1], ..TRANSPOSED }),
+        // One column, and one pillar.
+        Case::plain([4, 6, 1, 70, 1], [6, 1, 1, 5, 1], Conv { groups: 6, before: [0, 2, 0], after: [0, 2, 0], ..PLAIN }),
+        Case::plain([4, 6, 50, 1, 1], [20, 6, 3, 1, 1], Conv { stride: [2, 1, 1], ..PLAIN }),
         // Images that share a tile, and passes whose outputs are written together.
         Case::plain([4, 7, 1, 1, 1], [40, 7, 1, 1, 1], PLAIN),
         Case::plain([4, 6, 1, 3, 2], [18, 6, 1, 3, 3], padded),
@@ -146,6 +150,44 @@ fn algorithm<E: Tested<Accumulator: Lanes>>() {
     }
     for kind in [Algorithm::Depthwise, Algorithm::Direct] {
         assert!(seen.contains(&kind), "{kind:?} was not compared");
+    }
+}
+
+/// Convolutions of one row, whose other axes are of one element.
+fn rows() -> Vec<Case> {
+    let conv = Conv { stride: [1, 1, 2], before: [0, 0, 3], after: [0, 0, 1], dilation: [1, 1, 2], ..PLAIN };
+    let transposed = Transposed { stride: [1, 1, 3], padding: [0, 0, 1], output_padding: [0, 0, 2], ..TRANSPOSED };
+    vec![
+        Case::plain([2, 6, 1, 1, 90], [6, 1, 1, 1, 5], Conv { groups: 6, ..conv.clone() }),
+        Case::plain([2, 1, 1, 1, 400], [2, 1, 1, 1, 31], Conv { filled: Filled::Circular, ..PLAIN }),
+        Case::plain([2, 5, 1, 1, 90], [40, 5, 1, 1, 3], conv.clone()),
+        Case::plain([2, 5, 1, 1, 90], [3, 5, 1, 1, 3], conv),
+        Case::transposed([2, 4, 1, 1, 50], [4, 20, 1, 1, 5], transposed.clone()),
+        Case::transposed([2, 4, 1, 1, 3], [4, 5, 1, 1, 9], transposed),
+    ]
+}
+
+every_dtype!(long_axis);
+/// A map of one column, or of one pillar, is computed as one row would be: by the same plan, to the same bits.
+fn long_axis<E: Tested<Accumulator: Lanes>>() {
+    for (case, axis) in rows().iter().flat_map(|case| [(case, 0), (case, 1)]) {
+        let turned = case.with_width(axis);
+        let (shape, turned_shape) = (case.shape().unwrap(), turned.shape().unwrap());
+        let arrays = case.draw::<E>(9, Draw::Rounded);
+        let again = turned.draw::<E>(9, Draw::Rounded);
+        for isa in instruction_sets() {
+            let expected = bits(&computed(isa, &shape, &arrays.operands()));
+            assert_eq!(bits(&computed(isa, &turned_shape, &again.operands())), expected, "{turned:?} on {isa:?}");
+            assert_eq!(bits(&planned(isa, &turned, &turned_shape, &again)), expected, "{turned:?} on {isa:?}");
+            let summary = |case: &Case, shape: &ConvShape, weight: &Array<E>| {
+                let layer = Layer::new(isa, case.layer_kind(), Choice::Direct, &view(weight), None, Activation::Identity);
+                layer.unwrap().summary(shape)
+            };
+            let row = summary(case, &shape, &arrays.weight);
+            let mut column = summary(&turned, &turned_shape, &again.weight);
+            column.tile.swap(axis, 2);
+            assert_eq!(format!("{column:?}"), format!("{row:?}"), "{turned:?} on {isa:?}");
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::every_dtype;
 /// The a-priori bound: absolute values of the three transforms' coefficients, multiplied out along one axis, are at most 24.9
 /// times the largest input and weight, where the taps themselves are 3; an output is a sum over paths, each of which is rounded
 /// once an input channel and at most 20 times in the transforms, their constants and the bias.
-const GROWTH: f64 = (24.9 / 3.0) * (24.9 / 3.0);
+const GROWTH: f64 = 24.9 / 3.0;
 const ROUNDINGS: usize = 20;
 
 const SAME: Conv = Conv { before: [0, 1, 1], after: [0, 1, 1], ..PLAIN };
@@ -53,7 +53,9 @@ fn check<E: Tested<Accumulator: Lanes, Exact = f64>>(case: &Case) {
     let expected = case.reference(&exact(&arrays.input), &exact(&arrays.weight), bias).unwrap();
     let most = |array: &Array<E>| array.data.iter().map(|value| value.size()).fold(0.0, f64::max);
     let most = case.taps() as f64 * most(&arrays.input) * most(&arrays.weight) + arrays.bias.as_ref().map_or(0.0, most);
-    let slack = GROWTH * gamma(case.taps() / 9 + ROUNDINGS, E::ROUNDOFF) * most;
+    let [_, _, _, height, width] = case.weight;
+    let growth = if height == 1 { GROWTH } else { GROWTH * GROWTH };
+    let slack = growth * gamma(case.taps() / (height * width) + ROUNDINGS, E::ROUNDOFF) * most;
     for isa in instruction_sets() {
         let output = computed(isa, case, Choice::Winograd, &arrays);
         assert_eq!(output.shape, expected.shape);
@@ -74,6 +76,43 @@ fn sizes_around_tiles<E: Tested<Accumulator: Lanes, Exact = f64>>() {
     }
     check::<E>(&Case::plain([1, 2, 1, 70, 90], [5, 2, 1, 3, 3], SAME));
     check::<E>(&Case::plain([1, 70, 1, 29, 37], [5, 70, 1, 3, 3], SAME));
+}
+
+/// A row of outputs of which the taps lie a dilation apart.
+fn line(before: usize, after: usize, dilation: i64) -> Conv {
+    Conv { before: [0, 0, before as i64], after: [0, 0, after as i64], dilation: [1, 1, dilation], ..PLAIN }
+}
+
+every_dtype!(lines_around_tiles, floats);
+fn lines_around_tiles<E: Tested<Accumulator: Lanes, Exact = f64>>() {
+    for dilation in [1, 2, 3, 8, 60] {
+        for outputs in [1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 17, 31, 32, 33, 64, 65, 250, 300, 700] {
+            let width = outputs + 2 * dilation as usize;
+            check::<E>(&Case::plain([2, 3, 1, 1, width], [5, 3, 1, 1, 3], line(0, 0, dilation)));
+            check::<E>(&Case::plain([1, 3, 1, 2, outputs], [5, 3, 1, 1, 3], line(2 * dilation as usize, 0, dilation)));
+        }
+    }
+    check::<E>(&Case::plain([1, 70, 1, 1, 2000], [5, 70, 1, 1, 3], line(1, 1, 1)));
+    check::<E>(&Case::plain([1, 40, 5, 9, 37], [40, 40, 3, 1, 3], line(3, 3, 3)));
+}
+
+every_dtype!(lines_in_every_setting, floats);
+fn lines_in_every_setting<E: Tested<Accumulator: Lanes, Exact = f64>>() {
+    for filled in [Filled::Zeros, Filled::Reflect, Filled::Replicate, Filled::Circular] {
+        for dilation in [1, 3, 7] {
+            let conv = Conv { filled, ..line(4, 3, dilation) };
+            check::<E>(&Case::plain([2, 5, 1, 1, 19], [9, 5, 1, 1, 3], conv.clone()));
+            check::<E>(&Case::plain([1, 10, 4, 3, 19], [18, 5, 3, 1, 3], Conv { groups: 2, stride: [2, 1, 1], ..conv }));
+        }
+    }
+    for isa in instruction_sets() {
+        let (lanes, _) = lanes_and_pixels::<E>(isa);
+        for channels in [1, lanes - 1, lanes, lanes + 1, 2 * lanes, 2 * lanes + 1, 5 * lanes] {
+            check::<E>(&Case::plain([1, channels, 1, 1, 37], [3, channels, 1, 1, 3], line(2, 2, 2)));
+            check::<E>(&Case::plain([1, 2, 1, 1, 37], [channels, 2, 1, 1, 3], line(2, 2, 2)));
+        }
+    }
+    check::<E>(&Case::plain([1, 0, 1, 1, 9], [3, 0, 1, 1, 3], line(1, 1, 1)));
 }
 
 every_dtype!(channels_around_vectors, floats);
@@ -119,8 +158,10 @@ fn depth<E: Tested<Accumulator: Lanes, Exact = f64>>() {
 }
 
 /// Convolutions of four images that are cut into several tasks.
-fn cases() -> [Case; 3] {
+fn cases() -> [Case; 5] {
     [
+        Case::plain([4, 130, 1, 1, 1501], [40, 130, 1, 1, 3], line(1, 1, 1)),
+        Case::plain([4, 260, 1, 2, 333], [40, 130, 1, 1, 3], Conv { groups: 2, ..line(10, 10, 5) }),
         Case::plain([4, 40, 1, 25, 37], [40, 40, 1, 3, 3], SAME),
         Case::plain([4, 260, 1, 9, 9], [40, 130, 1, 3, 3], Conv { groups: 2, ..SAME }),
         Case::plain([4, 20, 5, 9, 19], [10, 20, 3, 3, 3], Conv { before: [1; 3], after: [1; 3], ..PLAIN }),
@@ -190,24 +231,31 @@ fn epilogue<T: Tested<Accumulator = T> + Lanes>() {
 /// direct algorithm has it.
 #[test]
 fn what_is_not_finite_reaches_the_same_outputs() {
-    let mut case = Case::plain([1, 18, 3, 10, 11], [21, 18, 3, 3, 3], Conv { before: [1; 3], after: [1; 3], ..PLAIN });
+    infinities(Case::plain([1, 18, 3, 10, 11], [21, 18, 3, 3, 3], Conv { before: [1; 3], after: [1; 3], ..PLAIN }));
+    infinities(Case::plain([1, 18, 3, 2, 29], [21, 18, 1, 1, 3], line(1, 1, 1)));
+    infinities(Case::plain([1, 18, 3, 2, 29], [21, 18, 1, 1, 3], line(3, 3, 3)));
+}
+
+/// The output has the input's size.
+fn infinities(mut case: Case) {
     case.bias = false;
+    let [_, channels, slices, height, width] = case.input;
     let mut random = Random(4);
     let arrays = case.draw::<f32>(3, Draw::Rounded);
     for isa in instruction_sets() {
         let (untouched, direct) =
             (computed(isa, &case, Choice::Winograd, &arrays), computed(isa, &case, Choice::Direct, &arrays));
         assert_ne!(bits(&untouched), bits(&direct));
-        for row in 0..10 {
-            for column in 0..11 {
+        for row in 0..height {
+            for column in 0..width {
                 for value in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 3e38] {
-                    let (channel, slice) = (random.below(18) as usize, random.below(3) as usize);
+                    let (channel, slice) = (random.below(channels as u64) as usize, random.below(slices as u64) as usize);
                     let mut spoiled = arrays.clone();
-                    spoiled.input.data[((channel * 3 + slice) * 10 + row) * 11 + column] = value;
+                    spoiled.input.data[((channel * slices + slice) * height + row) * width + column] = value;
                     let (winograd, direct) =
                         (computed(isa, &case, Choice::Winograd, &spoiled), computed(isa, &case, Choice::Direct, &spoiled));
                     for (index, (winograd, direct)) in winograd.data.iter().zip(&direct.data).enumerate() {
-                        let (y, x) = (index / 11 % 10, index % 11);
+                        let (y, x) = (index / width % height, index % width);
                         let what = format!("{value} at {row}, {column} on {isa:?}: {winograd} instead of {direct} at {y}, {x}");
                         if direct.is_finite() {
                             assert!(winograd.is_finite(), "{what}");
@@ -248,8 +296,11 @@ fn gaussian(random: &mut Random) -> f32 {
 #[test]
 fn error_beside_direct() {
     let mut random = Random(6);
-    for (channels, size) in [(24, 28), (64, 28), (256, 14)] {
-        let mut case = Case::plain([1, channels, 1, size, size], [32, channels, 1, 3, 3], SAME);
+    let planes = [(24, 28), (64, 28), (256, 14)]
+        .map(|(channels, size)| Case::plain([1, channels, 1, size, size], [32, channels, 1, 3, 3], SAME));
+    let lines = [(24, 800, 1), (128, 400, 1), (128, 400, 8)]
+        .map(|(channels, size, dilation)| Case::plain([1, channels, 1, 1, size], [32, channels, 1, 1, 3], line(1, 1, dilation)));
+    for mut case in planes.into_iter().chain(lines) {
         case.bias = false;
         let mut draw = |shape| Array::from_fn(shape, |_| gaussian(&mut random));
         let arrays = Arrays { input: draw(case.input), weight: draw(case.weight), bias: None };
@@ -280,8 +331,14 @@ fn refusals() {
     };
     let case = |kernel: [usize; 3], conv| Case::plain([1, 4, 9, 9, 9], [4, 4, kernel[0], kernel[1], kernel[2]], conv);
     assert_eq!(refused(&case([2, 3, 3], Conv { stride: [2, 1, 1], dilation: [2, 1, 1], ..PLAIN })), None);
+    assert_eq!(refused(&case([2, 1, 3], Conv { stride: [2, 1, 1], dilation: [2, 5, 4], ..PLAIN })), None);
     let impossible = [
-        (case([1, 1, 3], PLAIN), "kernel of 3 x 3"),
+        (case([1, 1, 5], PLAIN), "kernel of 3 x 3 or 1 x 3"),
+        (case([1, 2, 3], PLAIN), "kernel of 3 x 3 or 1 x 3"),
+        (case([1, 3, 1], PLAIN), "kernel of 3 x 3 or 1 x 3"),
+        (case([1, 3, 3], Conv { dilation: [1, 1, 2], ..PLAIN }), "dilation 1"),
+        (Case::plain([1, 4, 1, 1, 200], [4, 4, 1, 1, 3], line(0, 0, 61)), "at most 60"),
+        (Case::plain([1, 300, 1, 1, 200], [4, 300, 1, 1, 3], line(0, 0, 60)), "at most 16384"),
         (case([3, 3, 5], PLAIN), "kernel of 3 x 3"),
         (case([1, 3, 3], Conv { stride: [1, 1, 2], ..PLAIN }), "stride 1"),
         (case([1, 3, 3], Conv { dilation: [1, 2, 1], ..PLAIN }), "dilation 1"),
@@ -332,7 +389,20 @@ fn chosen_where_it_pays() {
         assert!(!chosen(isa, [3, 64], [1, 224, 224], 1), "{isa:?}: too few input channels");
         assert!(!chosen(isa, [64, 3], [1, 224, 224], 1), "{isa:?}: too few output channels");
         assert!(!chosen(isa, [64; 2], [1, 1, 1], 1), "{isa:?}: nearly all of the tile is thrown away");
+        for (channels, width, dilation) in [(128, 2000, 1), (256, 800, 1), (128, 2000, 8), (384, 3000, 1)] {
+            assert!(chosen_line(isa, [channels; 2], width, dilation), "{channels}@{width} on {isa:?}");
+        }
+        assert!(!chosen_line(isa, [16, 64], 2000, 1), "{isa:?}: too few input channels");
+        assert!(!chosen_line(isa, [64, 1], 2000, 1), "{isa:?}: too few output channels");
+        assert!(!chosen_line(isa, [128; 2], 16, 8), "{isa:?}: half of every bundle is thrown away");
     }
+}
+
+fn chosen_line(isa: Isa, channels: [usize; 2], width: usize, dilation: i64) -> bool {
+    let case = Case::plain([1, channels[0], 1, 1, width], [channels[1], channels[0], 1, 1, 3], line(8, 8, dilation));
+    let weight = Array::filled(case.weight, 1.0f32);
+    let layer = Layer::new(isa, case.layer_kind(), Choice::Auto, &view(&weight), None, Activation::Identity).unwrap();
+    layer.winograd(&case.shape().unwrap()).is_some()
 }
 
 /// Weights that are not finite make every tile fall back: the layer is direct from the start.

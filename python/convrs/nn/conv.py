@@ -160,8 +160,9 @@ class _Conv(_Layer):
             activation: the last step: "relu", "relu6", "silu", "hardswish", "sigmoid", "tanh", "gelu" (with the
                 error function), "leaky_relu" or ("leaky_relu", slope), ("prelu", slopes), ("clamp", least, most).
             algorithm: "direct": every sum lies within gamma(K + 1) * sum |x| |w| of the exact one and has the bits of
-                the function. "winograd": 3x3 kernels of stride 1 by Winograd's F(4x4, 3x3), with a quarter of the
-                products and about twice the error on the data of networks; refused where it is impossible. "auto":
+                the function. "winograd": kernels of 3x3 along height and width by Winograd's F(4x4, 3x3), with
+                a quarter of the products, and of 3 along the width alone by F(4, 3), with half of them and any
+                dilation up to 60; stride 1; about twice the error on the data of networks; refused elsewhere. "auto":
                 Winograd where it is faster, else direct. "fft": by the fast Fourier transform in float64, for long
                 kernels of size 1 along depth; never chosen by itself. The error of a sum is relative to a whole block
                 of the input (N elements x, see `plan`) and not to the sum's own taps: at most 21 u log2(N) |x|_2 |w|_1

@@ -37,7 +37,7 @@ const SKIPPED_TAP_ROWS: usize = 16;
 pub(super) struct Rows<'a, E: Element> {
     pub isa: Isa,
     pub shape: &'a ConvShape,
-    pub passes: &'a Passes<'a>,
+    pub passes: &'a Passes,
     pub input: &'a View<'a, E>,
     pub weight: &'a View<'a, E>,
     pub epilogue: &'a Epilogue<'a, E>,

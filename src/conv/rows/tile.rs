@@ -72,6 +72,9 @@ pub(in crate::conv) fn tile(pass: &[AxisPass; 3], lanes: usize, size: usize) -> 
     }
     let mut tile = pass.map(|axis| axis.outputs.max(1));
     let fits = |tile, bytes: usize| staged(pass, tile, lanes) <= bytes / size && sums(tile, lanes) <= MOST_OUTPUTS;
+    if fits(tile, NEAR_BYTES) {
+        return Some(tile);
+    }
     // Halves, then rounds so that all tiles are about as large.
     let halve = |tile: &mut [usize; 3], axis: usize| {
         let parts = pass[axis].outputs.div_ceil(tile[axis].div_ceil(2));

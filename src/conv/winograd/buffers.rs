@@ -1,9 +1,9 @@
 //! The working memory of one thread's tasks.
 
-use super::input::columns;
+use super::form::Form;
 use super::plan::{WinogradPlan, slices};
-use super::run::STRIP;
-use super::{OUTPUTS, POINTS, POSITIONS};
+use super::run::strip_bundles;
+use super::{OUTPUTS, POINTS};
 use crate::array::{Accumulator, Scratch};
 use crate::shape::ConvShape;
 
@@ -48,28 +48,33 @@ pub(super) struct Buffers<'a, T> {
 }
 
 impl Sizes {
-    /// For tasks of at most `[depth, height, width]` tiles.
+    /// For tasks of at most `[depth, height, width]` bundles of tiles.
     pub fn new(shape: &ConvShape, plan: &WinogradPlan, [depth, height, width]: [usize; 3]) -> Self {
         let (lanes, kernel) = (plan.lanes, shape.kernel[0]);
         let slices = slices(shape, depth);
-        let (down, (across, row)) = (columns(height, lanes).0, columns(width, lanes));
+        let form = Form::of(shape);
+        let [down, across] = form.reach([height, width]);
+        // A last vector is whole, wherever it begins.
+        let row = across + lanes;
         let tile_stride = shape.in_channels.next_multiple_of(lanes);
         // An odd number of vectors: distances that are powers of two would make positions share their sets of the caches.
         let odd = |elements: usize| ((elements / lanes) | 1) * lanes;
-        let position_stride = odd(slices * height * width * tile_stride);
-        let products_stride = odd(depth * height * width * plan.block);
-        let tile = OUTPUTS * OUTPUTS;
-        let strip = (tile * width.min(STRIP)).next_multiple_of(lanes);
+        let tiles = height * width * form.dilation;
+        let position_stride = odd(slices * tiles * tile_stride);
+        let products_stride = odd(depth * tiles * plan.block);
+        let tile = form.rows * OUTPUTS;
+        let strip = (form.bundle().iter().product::<usize>() * width.min(strip_bundles(form))).next_multiple_of(lanes);
+        let tile_inputs = form.row_points * ((POINTS - 1) * form.dilation + 1);
         Sizes {
-            patch: (lanes * slices * down * across + row).max(shape.in_channels * kernel * POSITIONS),
+            patch: (lanes * slices * down * across + row).max(shape.in_channels * kernel * tile_inputs),
             rows: (down * row).max(strip) * lanes,
             columns: POINTS * across * lanes,
-            transformed: POSITIONS * position_stride,
-            products: POSITIONS * products_stride,
+            transformed: form.positions() * position_stride,
+            products: form.positions() * products_stride,
             sums: strip * plan.block,
             repaired: tile * plan.block,
             taps: shape.in_channels * shape.kernel.iter().product::<usize>(),
-            pixels: (depth * height * width).max(tile * STRIP),
+            pixels: (depth * tiles).max(strip),
             tile_stride,
             position_stride,
             products_stride,

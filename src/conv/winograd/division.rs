@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::plan::{WinogradPlan, grid};
+use super::form::Form;
+use super::plan::WinogradPlan;
 use crate::parallel::num_threads;
 use crate::shape::ConvShape;
 
@@ -12,15 +13,15 @@ pub(super) struct Task {
     /// Blocks of output channels.
     pub blocks: Range<usize>,
     pub image: usize,
-    /// Tiles along depth, height, width.
-    pub tiles: [Range<usize>; 3],
+    /// Bundles of tiles along depth, height, width: see [`Form`].
+    pub bundles: [Range<usize>; 3],
 }
 
 pub(super) struct Division {
     batch: usize,
     groups: usize,
     grid: [usize; 3],
-    /// Runs of tiles along each axis.
+    /// Runs of bundles along each axis.
     parts: [usize; 3],
     blocks: usize,
     /// Runs of blocks; each brings in the input anew.
@@ -30,12 +31,12 @@ pub(super) struct Division {
 impl Division {
     /// As few tasks as the plan allows, or a few more where threads would have nothing to do. Neither changes a result.
     pub fn new(shape: &ConvShape, plan: &WinogradPlan) -> Self {
-        let grid = grid(shape);
+        let grid = Form::of(shape).grid(shape.output);
         let fewest = Division {
             batch: shape.batch,
             groups: shape.groups,
             grid,
-            parts: std::array::from_fn(|axis| grid[axis].div_ceil(plan.tiles[axis])),
+            parts: std::array::from_fn(|axis| grid[axis].div_ceil(plan.bundles[axis])),
             blocks: shape.out_channels.div_ceil(plan.block),
             splits: 1,
         };
@@ -64,7 +65,7 @@ impl Division {
         self.groups * self.splits * self.batch * self.parts.iter().product::<usize>()
     }
 
-    /// Tiles of the largest task along each axis.
+    /// Bundles of the largest task along each axis.
     pub fn largest(&self) -> [usize; 3] {
         std::array::from_fn(|axis| self.grid[axis].div_ceil(self.parts[axis]))
     }
@@ -79,7 +80,7 @@ impl Division {
             group: channels / self.splits,
             blocks: even_run(self.blocks, self.splits, channels % self.splits),
             image,
-            tiles: std::array::from_fn(|axis| even_run(self.grid[axis], self.parts[axis], at[axis])),
+            bundles: std::array::from_fn(|axis| even_run(self.grid[axis], self.parts[axis], at[axis])),
         }
     }
 }

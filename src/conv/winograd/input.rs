@@ -1,6 +1,9 @@
 //! Inputs of a band of tiles to the points of the transform, with input channels in the vectors.
 
-use super::{OUTPUTS, POINTS, POSITIONS, transform};
+use std::ops::Range;
+
+use super::form::Form;
+use super::{OUTPUTS, POINTS, transform};
 use crate::array::Accumulator;
 use crate::conv::patch::Slice;
 use crate::simd::{Operation, Simd};
@@ -9,11 +12,12 @@ use crate::simd::{Operation, Simd};
 pub(super) struct Input<'a, T> {
     /// What a tile reads beyond it is zero, or belongs to outputs that do not exist.
     pub slice: Slice<T>,
-    /// Tiles along height and width.
-    pub tiles: [usize; 2],
+    pub form: Form,
+    /// Bundles of tiles along height and width.
+    pub bundles: [usize; 2],
     /// `[row][column][lane]`.
     pub rows: &'a mut [T],
-    /// `[point][column][lane]` of one row of tiles.
+    /// `[point][column][lane]` of one row of tiles, where the height is transformed.
     pub columns: &'a mut [T],
     /// Where the first tile's first position goes: the vector's channels within `transformed`.
     pub transformed: &'a mut [T],
@@ -22,30 +26,29 @@ pub(super) struct Input<'a, T> {
     pub position_stride: usize,
 }
 
-/// Columns of `tiles` tiles, and what a row of them takes when its last vector is whole, wherever that begins.
-pub(super) fn columns(tiles: usize, lanes: usize) -> (usize, usize) {
-    let columns = tiles * OUTPUTS + POINTS - OUTPUTS;
-    (columns, columns + lanes)
-}
-
 impl<T: Accumulator> Operation<T> for Input<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd<Scalar = T>>(mut self, simd: S) {
-        let [height, width] = self.tiles;
-        let (across, row) = columns(width, S::LANES);
-        let down = columns(height, S::LANES).0;
+        let Input { form, bundles: [height, width], .. } = self;
+        let [down, across] = form.reach([height, width]);
+        let (row, tiles) = (across + S::LANES, width * form.dilation);
         assert!(self.slice.rows.end <= down && self.slice.columns.end <= across);
         assert!(self.rows.len() >= down * row * S::LANES && self.columns.len() >= POINTS * across * S::LANES);
-        let reach = (POSITIONS - 1) * self.position_stride + (height * width - 1) * self.tile_stride + S::LANES;
+        let reach = (form.positions() - 1) * self.position_stride + (height * tiles - 1) * self.tile_stride + S::LANES;
         assert!(self.transformed.len() >= reach);
         // SAFETY: the lengths were asserted.
         unsafe {
             self.transpose(simd, down, across, row);
             for tile_row in 0..height {
-                self.down(simd, tile_row, across, row);
-                self.across(simd, tile_row * width, across);
+                let from = if form.rows == 1 {
+                    self.rows.as_ptr().add(tile_row * row * S::LANES)
+                } else {
+                    self.down(simd, tile_row, across, row);
+                    self.columns.as_ptr()
+                };
+                self.across(simd, from, tile_row * tiles..(tile_row + 1) * tiles, across);
             }
         }
     }
@@ -104,22 +107,23 @@ impl<T: Accumulator> Input<'_, T> {
         }
     }
 
-    /// Transforms the rows of a row of tiles, whose first one is number `first`.
+    /// Transforms the rows of a row of tiles, at `from` as `[point of the height][column][lane]`.
     ///
     /// # Safety
     /// The lengths are as `run` asserts.
     #[inline(always)]
-    unsafe fn across<S: Simd<Scalar = T>>(&mut self, simd: S, first: usize, across: usize) {
-        for tile in 0..self.tiles[1] {
-            for y in 0..POINTS {
+    unsafe fn across<S: Simd<Scalar = T>>(&mut self, simd: S, from: *const T, tiles: Range<usize>, across: usize) {
+        let form = self.form;
+        for (tile, number) in tiles.enumerate() {
+            for y in 0..form.row_points {
                 // SAFETY: by the contract of this function.
                 unsafe {
-                    let from = self.columns.as_ptr().add((y * across + tile * OUTPUTS) * S::LANES);
-                    let place = y * POINTS * self.position_stride + (first + tile) * self.tile_stride;
+                    let from = from.add((y * across + form.column(tile)) * S::LANES);
+                    let place = y * POINTS * self.position_stride + number * self.tile_stride;
                     let to = self.transformed.as_mut_ptr().add(place);
                     let mut inputs = [simd.zero(); POINTS];
                     for (x, input) in inputs.iter_mut().enumerate() {
-                        *input = simd.load(from.add(x * S::LANES));
+                        *input = simd.load(from.add(x * form.dilation * S::LANES));
                     }
                     let points = transform::input(simd, inputs);
                     for x in 0..POINTS {

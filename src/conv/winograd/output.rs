@@ -1,11 +1,13 @@
 //! Sums of products to outputs, with output channels in the vectors.
 
+use super::form::Form;
 use super::{OUTPUTS, POINTS, transform};
 use crate::array::Accumulator;
 use crate::simd::{Operation, Simd};
 
 /// One row of tiles becomes `[pixel][lane]`; tells whether all its outputs are finite.
 pub(super) struct Output<'a, T> {
+    pub form: Form,
     /// From the row's first tile on: `[position]`, `position_stride` apart, of `[tile][lane]`.
     pub products: &'a [T],
     pub position_stride: usize,
@@ -22,21 +24,25 @@ impl<T: Accumulator> Operation<T> for Output<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd<Scalar = T>>(self, simd: S) -> bool {
-        let Output { products, position_stride, lanes, rows, columns, sums } = self;
-        let tiles = columns.div_ceil(OUTPUTS);
-        assert!(lanes.is_multiple_of(S::LANES) && rows <= OUTPUTS && sums.len() >= rows * columns * lanes);
-        assert!(products.len() >= (POINTS * POINTS - 1) * position_stride + tiles * lanes);
+        let Output { form, products, position_stride, lanes, rows, columns, sums } = self;
+        let tiles = columns.div_ceil(OUTPUTS * form.dilation) * form.dilation;
+        assert!(lanes.is_multiple_of(S::LANES) && rows <= form.rows && sums.len() >= rows * columns * lanes);
+        assert!(products.len() >= (form.positions() - 1) * position_stride + tiles * lanes);
         // Zero times anything finite is zero.
         let mut spoiled = simd.zero();
         for tile in 0..tiles {
-            let width = OUTPUTS.min(columns - tile * OUTPUTS);
+            let width = form.columns_before(tile, columns);
             for lane in (0..lanes).step_by(S::LANES) {
                 // SAFETY: the lengths were asserted; rows and width are those that exist.
                 unsafe {
                     let from = products.as_ptr().add(tile * lanes + lane);
-                    let to = sums.as_mut_ptr().add(tile * OUTPUTS * lanes + lane);
+                    let to = sums.as_mut_ptr().wrapping_add(form.column(tile) * lanes + lane);
                     let mut down = [[simd.zero(); OUTPUTS]; POINTS];
                     for (x, column) in down.iter_mut().enumerate() {
+                        if form.rows == 1 {
+                            column[0] = simd.load(from.add(x * position_stride));
+                            continue;
+                        }
                         let mut values = [simd.zero(); POINTS];
                         for (y, value) in values.iter_mut().enumerate() {
                             *value = simd.load(from.add((y * POINTS + x) * position_stride));
@@ -48,7 +54,7 @@ impl<T: Accumulator> Operation<T> for Output<'_, T> {
                         let values = transform::output(simd, row);
                         for x in 0..width {
                             spoiled = simd.multiply_add(values[x], simd.zero(), spoiled);
-                            simd.store(to.add((y * columns + x) * lanes), values[x]);
+                            simd.store(to.add((y * columns + x * form.dilation) * lanes), values[x]);
                         }
                     }
                 }

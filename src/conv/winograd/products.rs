@@ -1,6 +1,5 @@
 //! The products: for each position of the transformed plane, tiles times one block of output channels.
 
-use super::POSITIONS;
 use crate::conv::direct::Pixels;
 use crate::simd::{Operation, Simd};
 
@@ -8,6 +7,7 @@ use crate::simd::{Operation, Simd};
 pub(super) struct Products<'a, T> {
     /// `[position]`, `position_stride` apart; tiles and taps are offsets within.
     pub transformed: &'a [T],
+    pub positions: usize,
     pub position_stride: usize,
     pub tiles: &'a [u32],
     pub taps: &'a [u32],
@@ -26,7 +26,7 @@ impl<T> Operation<T> for Products<'_, T> {
     #[inline(always)]
     fn run<S: Simd<Scalar = T>>(self, simd: S) {
         let length = self.taps.len() * self.vectors * S::LANES;
-        for position in 0..POSITIONS {
+        for position in 0..self.positions {
             Pixels {
                 patch: self.transformed[position * self.position_stride..].as_ptr(),
                 pixels: self.tiles,

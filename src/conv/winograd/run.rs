@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::OUTPUTS;
 use super::buffers::{Buffers, Sizes};
 use super::division::{Division, Task, even_run};
+use super::form::Form;
 use super::input::Input;
 use super::output::Output;
 use super::plan::WinogradPlan;
@@ -23,8 +24,10 @@ use crate::parallel::{Progress, for_each_chunk};
 use crate::shape::{AxisPass, ConvShape};
 use crate::simd::{Isa, Lanes, dispatch};
 
-/// Most tiles whose outputs are written together.
-pub(super) const STRIP: usize = DIRECT_PIECE / (OUTPUTS * OUTPUTS);
+/// Most bundles whose outputs are written together.
+pub(super) fn strip_bundles(form: Form) -> usize {
+    DIRECT_PIECE / form.bundle().iter().product::<usize>()
+}
 
 /// Tasks of a convolution, and the working memory of each thread for accumulators of type `T`.
 pub(in crate::conv) fn effort<T>(shape: &ConvShape, plan: &WinogradPlan) -> (usize, usize) {
@@ -54,15 +57,18 @@ impl<E: Element<Accumulator: Lanes>> Problem<'_, E> {
             return Ok(());
         }
         let division = Division::new(shape, &self.plan);
+        let axes: [_; 3] = std::array::from_fn(|axis| shape.axis_pass(axis, 0));
         let job = Job {
             problem: self,
-            axes: std::array::from_fn(|axis| shape.axis_pass(axis, 0)),
+            form: Form::of(shape),
+            axes,
+            dense: [axes[0], axes[1], AxisPass { taps: axes[2].extent(1, axes[2].taps), tap_step: 1, ..axes[2] }],
             sizes: Sizes::new(shape, &self.plan, division.largest()),
             output: SharedOutput::new(output),
         };
         let outputs: usize = shape.output_shape().iter().product();
-        // A quarter of the direct algorithm's multiply-adds.
-        let work = outputs.saturating_mul(shape.in_channels * shape.kernel[0] * 9 / 4 + 1) / division.tasks();
+        let products = job.form.positions() * shape.in_channels * shape.kernel[0] / (job.form.rows * OUTPUTS);
+        let work = outputs.saturating_mul(products + 1) / division.tasks();
         for_each_chunk(division.tasks(), work, |tasks, progress| {
             with_scratch(job.sizes.bytes::<E::Accumulator>(), |scratch| {
                 let mut work = job.sizes.cut(scratch);
@@ -79,7 +85,10 @@ impl<E: Element<Accumulator: Lanes>> Problem<'_, E> {
 
 pub(super) struct Job<'j, 'a, E: Element> {
     pub problem: &'j Problem<'a, E>,
+    pub form: Form,
     pub axes: [AxisPass; 3],
+    /// The same with all columns between the taps, which are those of other tiles.
+    dense: [AxisPass; 3],
     sizes: Sizes,
     output: SharedOutput<'j, E>,
 }
@@ -87,17 +96,18 @@ pub(super) struct Job<'j, 'a, E: Element> {
 impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
     fn task(&self, task: &Task, work: &mut Buffers<'_, E::Accumulator>, progress: &Progress<'_>) {
         let Problem { shape, plan, .. } = *self.problem;
-        let [depth, height, width] = [0, 1, 2].map(|axis| task.tiles[axis].len());
+        let [depth, height, width] = task.bundles.each_ref().map(Range::len);
         self.bring_in(task, work);
         for first in task.blocks.clone() {
             let block = plan.block(shape, task.group, first * plan.block);
             self.multiply(task, block, work);
             for number in 0..depth * height {
-                let (z, y) = (task.tiles[0].start + number / height, task.tiles[1].start + number % height);
-                for part in 0..width.div_ceil(STRIP) {
-                    let columns = even_run(width, width.div_ceil(STRIP), part);
-                    let products = number * width + columns.start;
-                    let columns = columns.start + task.tiles[2].start..columns.end + task.tiles[2].start;
+                let (z, y) = (task.bundles[0].start + number / height, task.bundles[1].start + number % height);
+                let parts = width.div_ceil(strip_bundles(self.form));
+                for part in 0..parts {
+                    let columns = even_run(width, parts, part);
+                    let products = (number * width + columns.start) * self.form.dilation;
+                    let columns = columns.start + task.bundles[2].start..columns.end + task.bundles[2].start;
                     self.strip(task, block, [z..z + 1, y..y + 1, columns], products, work);
                 }
             }
@@ -111,9 +121,9 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
     fn multiply(&self, task: &Task, block: Block, work: &mut Buffers<'_, E::Accumulator>) {
         let Problem { isa, shape, plan, weights, .. } = *self.problem;
         let Sizes { tile_stride, position_stride, products_stride, .. } = self.sizes;
-        let axis = self.depth_axis(task.tiles[0].len());
-        let plane = task.tiles[1].len() * task.tiles[2].len();
-        let (tiles, taps) = (task.tiles[0].len() * plane, shape.kernel[0] * shape.in_channels);
+        let axis = self.depth_axis(task.bundles[0].len());
+        let plane = task.bundles[1].len() * task.bundles[2].len() * self.form.dilation;
+        let (tiles, taps) = (task.bundles[0].len() * plane, shape.kernel[0] * shape.in_channels);
         for (tile, offset) in work.pixels[..tiles].iter_mut().enumerate() {
             *offset = ((tile / plane * axis.pixel_step * plane + tile % plane) * tile_stride) as u32;
         }
@@ -123,6 +133,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
         }
         let products = Products {
             transformed: work.transformed,
+            positions: self.form.positions(),
             position_stride,
             tiles: &work.pixels[..tiles],
             taps: &work.taps[..taps],
@@ -138,30 +149,31 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
         PatchAxis::new(&self.axes[0], outputs, self.problem.shape.kernel[0])
     }
 
-    /// Outputs of some tiles.
-    fn outputs(&self, tiles: [Range<usize>; 3]) -> Tile {
-        let [_, height, width] = self.problem.shape.output;
-        let cut = |tiles: &Range<usize>, size: usize| (tiles.start * OUTPUTS, size.min(tiles.end * OUTPUTS));
-        let ((top, bottom), (left, right)) = (cut(&tiles[1], height), cut(&tiles[2], width));
-        Tile { start: [tiles[0].start, top, left], size: [tiles[0].len(), bottom - top, right - left] }
+    /// Outputs of some bundles.
+    fn outputs(&self, bundles: [Range<usize>; 3]) -> Tile {
+        let [depth, height, width] = bundles;
+        let [_, rows, columns] = self.problem.shape.output;
+        let [rows, columns] = self.form.outputs([height, width], [rows, columns]);
+        Tile { start: [depth.start, rows.start, columns.start], size: [depth.len(), rows.len(), columns.len()] }
     }
 
-    pub fn request(&self, task: &Task, tile: Tile, channels: (usize, usize)) -> Request<'_> {
+    pub fn request<'s>(&'s self, pass: &'s [AxisPass; 3], task: &Task, tile: Tile, channels: (usize, usize)) -> Request<'s> {
         let Problem { shape, .. } = *self.problem;
-        let chunk = Chunk { channels, taps: shape.kernel.map(|taps| (0, taps)) };
+        let chunk = Chunk { channels, taps: pass.map(|axis| (0, axis.taps)) };
         let (images, group) = ((task.image, 1), task.group);
-        Request { shape, pass: &self.axes, tile, chunk, images, group, pixel_lanes: None, inside: false }
+        Request { shape, pass, tile, chunk, images, group, pixel_lanes: None, inside: false }
     }
 
     /// Transforms the input of a task. Whole rows, although they leave the L1 cache: short ones cost more in the input.
     fn bring_in(&self, task: &Task, work: &mut Buffers<'_, E::Accumulator>) {
         let Problem { isa, shape, plan, input, .. } = *self.problem;
-        let tile = self.outputs(task.tiles.clone());
-        let tiles = [task.tiles[1].len(), task.tiles[2].len()];
+        let tile = self.outputs(task.bundles.clone());
+        let bundles = [task.bundles[1].len(), task.bundles[2].len()];
+        let tiles = bundles[0] * bundles[1] * self.form.dilation;
         let Sizes { tile_stride, position_stride, .. } = self.sizes;
         for first in (0..shape.in_channels).step_by(plan.lanes) {
             let channels = (first, shape.in_channels.min(first + plan.lanes));
-            let request = self.request(task, tile, channels);
+            let request = self.request(&self.dense, task, tile, channels);
             let mut staged = None;
             for index in 0..self.depth_axis(tile.size[0]).length {
                 let slice = request
@@ -169,10 +181,11 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
                     .unwrap_or_else(|| staged.get_or_insert_with(|| request.staged(isa, input, work.patch)).slice(index));
                 let input = Input {
                     slice,
-                    tiles,
+                    form: self.form,
+                    bundles,
                     rows: work.rows,
                     columns: work.columns,
-                    transformed: &mut work.transformed[index * tiles[0] * tiles[1] * tile_stride + first..],
+                    transformed: &mut work.transformed[index * tiles * tile_stride + first..],
                     tile_stride,
                     position_stride,
                 };
@@ -181,12 +194,13 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
         }
     }
 
-    /// Turns the products of neighbouring tiles, from number `first` on, into outputs.
-    fn strip(&self, task: &Task, block: Block, tiles: [Range<usize>; 3], first: usize, work: &mut Buffers<'_, E::Accumulator>) {
+    /// Turns the products of neighbouring bundles, from tile number `first` on, into outputs.
+    fn strip(&self, task: &Task, block: Block, bundles: [Range<usize>; 3], first: usize, work: &mut Buffers<'_, E::Accumulator>) {
         let isa = self.problem.isa;
-        let tile = self.outputs(tiles);
+        let tile = self.outputs(bundles);
         let [_, rows, columns] = tile.size;
         let output = Output {
+            form: self.form,
             products: &work.products[first * block.lanes..],
             position_stride: self.sizes.products_stride,
             lanes: block.lanes,

@@ -83,6 +83,21 @@ impl Case {
         }
     }
 
+    /// The same with an axis and the width in each other's place.
+    pub fn with_width(&self, axis: usize) -> Case {
+        let mut case = self.clone();
+        case.input.swap(2 + axis, 4);
+        case.weight.swap(2 + axis, 4);
+        let sizes = match &mut case.kind {
+            Kind::Plain(Conv { stride, before, after, dilation, .. }) => vec![stride, before, after, dilation],
+            Kind::Transposed(Transposed { stride, padding, output_padding, dilation, .. }) => {
+                vec![stride, padding, output_padding, dilation]
+            }
+        };
+        sizes.into_iter().for_each(|sizes| sizes.swap(axis, 2));
+        case
+    }
+
     /// Taps of one output element at most.
     pub fn taps(&self) -> usize {
         let kernel: usize = self.weight[2..].iter().product();
@@ -139,6 +154,7 @@ pub fn planned<E: Element<Accumulator: Lanes>>(isa: Isa, case: &Case, shape: &Co
 /// The algorithm of every pass of `shape`.
 pub fn algorithms<E: Element<Accumulator: Lanes>>(isa: Isa, shape: &ConvShape) -> Vec<Algorithm> {
     let (lanes, _) = lanes_and_pixels::<E>(isa);
+    let shape = &shape.with_width(shape.long_axis().unwrap_or(2));
     let counts = [shape.passes(0), shape.passes(1), shape.passes(2)];
     let of = |index: usize| {
         let at = [index / (counts[1] * counts[2]), index / counts[2] % counts[1], index % counts[2]];
