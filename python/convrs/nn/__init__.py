@@ -1,7 +1,8 @@
 """Planned layers: weights packed once, then any number of calls on inputs of any batch and spatial size.
 
 A layer gives what the function of the same name gives, faster: nothing is packed or checked twice, and bias, a residual
-and an activation are applied while the sums are still in the cache.
+and an activation are applied while the sums are still in the cache. Pools are layers too, with torch.nn's arguments in
+torch.nn's order.
 
 Example:
     >>> import numpy as np
@@ -11,11 +12,42 @@ Example:
     array([[[2., 0., 3., 0.]]], dtype=float32)
 """
 
+from .adaptive import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+)
 from .causal import CausalConv1d
 from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .plan import Plan
+from .pool import (
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    LPPool1d,
+    LPPool2d,
+    LPPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+    MinPool1d,
+    MinPool2d,
+    MinPool3d,
+)
 
 __all__ = [
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
     "CausalConv1d",
     "Conv1d",
     "Conv2d",
@@ -23,5 +55,14 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
+    "MinPool1d",
+    "MinPool2d",
+    "MinPool3d",
     "Plan",
 ]
