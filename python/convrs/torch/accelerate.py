@@ -15,7 +15,7 @@ from ..functional.arguments import Algorithm
 from .folding import CONVOLUTIONS, foldable
 from .following import parts
 from .measuring import slower_on
-from .running import FLOATS, Convolution, Follower, Forward, Part, Pool
+from .running import FLOATS, Convolution, Follower, Part, Pool, Running, put_on, running_on
 
 POOLS: dict[type[Module], Any] = {
     getattr(torch.nn, name): getattr(functional, function)
@@ -82,29 +82,29 @@ def accelerate(
     with torch.inference_mode(False):
         # Tensors of the inference mode do not count how often they are written to.
         model = restore(model)
-    forwards: dict[Module, Forward] = {}
+    found: dict[Module, Running] = {}
     for part in parts(model):
-        running = Part(part.module)
+        around = Part(part.module)
         for module, followers in part.followers.items():
             if type(module) not in CONVOLUTIONS or why_not(module) is not None:
                 continue
-            taken = foldable(module, [] if module in forwards else _untouched(followers))
-            forwards[module] = Convolution(module, taken, running, algorithm)
+            taken = foldable(module, [] if module in found else _untouched(followers))
+            found[module] = Convolution(module, taken, around, algorithm)
             if taken:
-                forwards[part.module] = running
-                forwards |= {follower: Follower(follower) for follower in taken}
+                found[part.module] = around
+                found |= {follower: Follower(follower) for follower in taken}
     for module in model.modules():
-        if module in forwards or why_not(module) is not None:
+        if module in found or why_not(module) is not None:
             continue
         if type(module) in CONVOLUTIONS:
-            forwards[module] = Convolution(module, (), None, algorithm)
+            found[module] = Convolution(module, (), None, algorithm)
         elif type(module) in POOLS:
             function = POOLS[type(module)]
             names = inspect.signature(function).parameters
             settings = {name: getattr(module, name) for name in names if hasattr(module, name)}
-            forwards[module] = Pool(module, function, settings)
-    for module, forward in forwards.items():
-        module.__dict__["forward"] = forward
+            found[module] = Pool(module, function, settings)
+    for module, running in found.items():
+        put_on(module, running)
     if faster_on is not None:
         slower_on(model, faster_on)
     return model
@@ -125,7 +125,7 @@ def restore(model: Module) -> Module:
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
     model = copy.deepcopy(model)
     for module in model.modules():
-        if isinstance(module.__dict__.get("forward"), Forward):
+        if running_on(module) is not None:
             del module.__dict__["forward"]
     return model
 
@@ -137,8 +137,7 @@ def why_not(module: Module) -> str | None:
         return "neither a convolution nor a pool"
     if type(module) is not known:
         return f"a subclass of {known.__name__}, which may compute something else"
-    forward = module.__dict__.get("forward")
-    if forward is not None and not isinstance(forward, Forward):
+    if "forward" in module.__dict__ and running_on(module) is None:
         return "it has a forward of its own"
     if known in POOLS:
         return None

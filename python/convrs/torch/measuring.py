@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
-from .running import Convolution, Pool, torchs
+from .running import Convolution, Pool, running_on, torchs
 
 LEAST_SECONDS = 0.01
 LEAST_CALLS = 3
@@ -27,7 +27,7 @@ class Times:
 
 def times(model: Module, example: Tensor | tuple[Any, ...]) -> dict[Module, Times]:
     """The times of the modules that convrs computes; of one that is called several times, at its first call."""
-    ours = {module: module.__dict__["forward"] for module in model.modules() if _computes(module)}
+    ours = {module: running for module in model.modules() if (running := _computing_on(module)) is not None}
     given: dict[Module, tuple[Any, ...]] = {}
 
     def keep(module: Module, arguments: tuple[Any, ...]) -> None:
@@ -47,13 +47,14 @@ def slower_on(model: Module, example: Tensor | tuple[Any, ...]) -> None:
     """Gives to torch again what it computes faster."""
     for module, measured in times(model, example).items():
         if measured.torchs < measured.ours:
-            module.__dict__[
-                "forward"
-            ].slower = f"torch was faster: {measured.torchs * 1e6:.0f} us instead of {measured.ours * 1e6:.0f} us"
+            running = _computing_on(module)
+            assert running is not None
+            running.slower = f"torch was faster: {measured.torchs * 1e6:.0f} us instead of {measured.ours * 1e6:.0f} us"
 
 
-def _computes(module: Module) -> bool:
-    return isinstance(module.__dict__.get("forward"), Convolution | Pool)
+def _computing_on(module: Module) -> Convolution | Pool | None:
+    running = running_on(module)
+    return running if isinstance(running, Convolution | Pool) else None
 
 
 def _kept(argument: Any) -> Any:
@@ -61,9 +62,9 @@ def _kept(argument: Any) -> Any:
     return argument.clone() if isinstance(argument, Tensor) else argument
 
 
-def _times(forward: Convolution | Pool, arguments: tuple[Any, ...]) -> Times:
-    module = forward.module
-    followers = forward.followers if isinstance(forward, Convolution) else ()
+def _times(running: Convolution | Pool, arguments: tuple[Any, ...]) -> Times:
+    module = running.module
+    followers = running.followers if isinstance(running, Convolution) else ()
 
     def by_torch() -> Any:
         result = torchs(module)(*arguments)
@@ -72,9 +73,9 @@ def _times(forward: Convolution | Pool, arguments: tuple[Any, ...]) -> Times:
         return result
 
     def by_convrs() -> Any:
-        if isinstance(forward, Convolution):
-            return forward.layer(followers)(*arguments)
-        return forward(*arguments)
+        if isinstance(running, Convolution):
+            return running.layer(followers)(*arguments)
+        return running.compute(*arguments)
 
     return Times(seconds(by_convrs), seconds(by_torch))
 

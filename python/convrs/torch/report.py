@@ -11,7 +11,7 @@ from torch.nn import Module
 from .accelerate import POOLS, why_not
 from .folding import ACTIVATIONS, CONVOLUTIONS, NORMALIZATIONS
 from .measuring import Times, times
-from .running import Convolution, Follower, Pool
+from .running import Convolution, Follower, Pool, running_on
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ def report(model: Module, example: Tensor | tuple[Any, ...] | None = None) -> Re
     names = {module: name for name, module in model.named_modules()}
     heads: dict[Module, list[str]] = {}
     for module, name in names.items():
-        forward = module.__dict__.get("forward")
-        if isinstance(forward, Convolution):
-            for follower in forward.followers:
+        running = running_on(module)
+        if isinstance(running, Convolution) and not running.slower:
+            for follower in running.followers:
                 heads.setdefault(follower, []).append(name)
     rows = (_row(module, name, names, heads, measured.get(module)) for module, name in names.items())
     return Report(tuple(row for row in rows if row is not None))
@@ -88,17 +88,18 @@ def report(model: Module, example: Tensor | tuple[Any, ...] | None = None) -> Re
 def _row(
     module: Module, name: str, names: dict[Module, str], heads: dict[Module, list[str]], measured: Times | None
 ) -> Row | None:
-    forward, kind = module.__dict__.get("forward"), type(module).__name__
-    if isinstance(forward, Convolution | Pool):
-        followers = forward.followers if isinstance(forward, Convolution) else ()
+    running, kind = running_on(module), type(module).__name__
+    if isinstance(running, Convolution | Pool):
+        followers = running.followers if isinstance(running, Convolution) else ()
         folded = ", ".join(names[follower] for follower in followers)
-        by = "torch" if forward.slower else "convrs"
-        why = forward.slower or (f"with {folded} folded in" if folded else "")
+        by = "torch" if running.slower else "convrs"
+        why = running.slower or (f"with {folded} folded in" if folded else "")
         return Row(name, kind, by, why, *_microseconds(measured))
-    if isinstance(forward, Follower):
+    if isinstance(running, Follower) and module in heads:
         return Row(name, kind, "convrs", f"folded into {', '.join(heads[module])}")
     if type(module) in (*NORMALIZATIONS, *ACTIVATIONS):
-        return Row(name, kind, "torch", "not behind a convolution alone")
+        why = "so is the convolution before it" if isinstance(running, Follower) else "not behind a convolution alone"
+        return Row(name, kind, "torch", why)
     if isinstance(module, (*CONVOLUTIONS, *POOLS)):
         return Row(name, kind, "torch", why_not(module) or "the model was not accelerated")
     return None

@@ -1,4 +1,4 @@
-"""What the modules of an accelerated model run: each object here stands as `forward` on one module of torch's.
+"""What the modules of an accelerated model run: the `run` of each object here stands as `forward` on one module.
 
 So a module stays the object it was, with its parameters, hooks, name and class; only its arithmetic is ours.
 """
@@ -50,7 +50,7 @@ class Part:
     def __init__(self, module: Module) -> None:
         self.module = module
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def run(self, *args: Any, **kwargs: Any) -> Any:
         if torch.compiler.is_compiling():
             return torchs(self.module)(*args, **kwargs)
         _thread.parts.append(self)
@@ -94,7 +94,7 @@ class Convolution:
         self.slower = ""
         self._plans: dict[bool, tuple[list[tuple[int, int, int]], list[Tensor], Layer]] = {}
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def run(self, *args: Any, **kwargs: Any) -> Any:
         if self.slower or len(args) != 1 or kwargs or not self._takes(args[0]):
             return torchs(self.module)(*args, **kwargs)
         if not self._folds():
@@ -149,7 +149,7 @@ class Follower:
     def __init__(self, module: Module) -> None:
         self.module = module
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def run(self, *args: Any, **kwargs: Any) -> Any:
         if _thread.folded and len(args) == 1 and not kwargs:
             folded = _thread.folded.get(id(args[0]))
             if folded is not None and folded.followers[0] is self.module:
@@ -167,9 +167,12 @@ class Pool:
         self.module, self.function, self.settings = module, function, settings
         self.slower = ""
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def run(self, *args: Any, **kwargs: Any) -> Any:
         if self.slower or not args or not self._takes(args[0]):
             return torchs(self.module)(*args, **kwargs)
+        return self.compute(*args, **kwargs)
+
+    def compute(self, *args: Any, **kwargs: Any) -> Any:
         arrays = dict(zip(("input", "indices", "output_size"), args, strict=False))
         return self.function(**self.settings, **arrays, **kwargs)
 
@@ -177,4 +180,15 @@ class Pool:
         return computes_plainly(input) and not (torch.is_grad_enabled() and input.requires_grad)
 
 
-Forward: TypeAlias = Part | Convolution | Follower | Pool
+Running: TypeAlias = Part | Convolution | Follower | Pool
+
+
+def put_on(module: Module, running: Running) -> None:
+    # A bound method and no callable object: torch.export asks for its code.
+    module.__dict__["forward"] = running.run
+
+
+def running_on(module: Module) -> Running | None:
+    """What stands on the module."""
+    running = getattr(module.__dict__.get("forward"), "__self__", None)
+    return running if isinstance(running, Running) else None
