@@ -40,7 +40,7 @@ PYTHON_ROOMS: dict[str, set[str]] = {
 }
 
 
-TORCHS = {Path("backends/torch.py"), Path("demo/torch.py")}
+TORCHS = {Path("backends/torch.py"), Path("backends/autograd.py"), Path("demo/torch.py")}
 """Files that import torch, beside those of `convrs.torch`."""
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.utils.flop_counter import FlopCounterMode
 
 import convrs.torch
 from convrs.torch import accelerate, report, restore
@@ -330,8 +332,8 @@ class Shared(nn.Module):
         self.norm1, self.norm2, self.relu = nn.BatchNorm2d(3), nn.BatchNorm2d(3), nn.ReLU(inplace=True)
 
     def forward(self, input: Tensor) -> Tensor:
-        result = self.relu(self.norm1(self.conv1(input)))
-        result = self.norm1(self.conv1(result))
+        result = self.norm1(self.conv1(input))
+        result = self.relu(self.norm1(self.conv1(result)))
         result = self.relu(self.norm2(self.conv2(result)))
         result -= input
         return self.relu(result)
@@ -413,6 +415,7 @@ def test_another_way_than_the_traced_one_is_noticed() -> None:
     assert agrees(fast, model, signal)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:FutureWarning")
 def test_layouts_batches_and_modes(monkeypatch: pytest.MonkeyPatch) -> None:
     model = block()
     fast, calls = accelerate(model), planned_calls(monkeypatch)
@@ -427,8 +430,15 @@ def test_layouts_batches_and_modes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert agrees(accelerate(single), single, IMAGE[0])
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         assert fast(IMAGE).dtype == torch.bfloat16
-        mapped = torch.func.vmap(lambda image: fast(image[None])[0])(IMAGE)
-        assert mapped.shape == model(IMAGE).shape
+    with torch.no_grad():
+        assert close(torch.func.vmap(lambda image: fast(image[None])[0])(IMAGE), model(IMAGE))
+        with FlopCounterMode(display=False) as counter:
+            fast(IMAGE)
+        assert counter.get_total_flops() > 0
+        with pytest.raises(RuntimeError):
+            fast(IMAGE.double())
+        with forward_ad.dual_level():
+            assert forward_ad.unpack_dual(fast(forward_ad.make_dual(IMAGE, IMAGE))).tangent is not None
     assert calls == [2, 2, 2, 2]
 
 
@@ -493,6 +503,7 @@ def test_what_is_left_to_torch_and_why(reason: str) -> None:
     [
         nn.BatchNorm2d(8, track_running_stats=False),
         nn.BatchNorm1d(8),
+        nn.BatchNorm2d(4),
         nn.GELU("tanh"),
         nn.Softmax(1),
         nn.PReLU(4),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch.nn.functional as functional
 from numpy.typing import NDArray
 from torch import Tensor
 
+from . import autograd
 from .cpu import BFLOAT16, Function
 
 __all__ = ["Tensor", "call", "to_numpy"]
@@ -64,15 +66,10 @@ def _device(arrays: Mapping[str, Any]) -> torch.device:
 
 
 def _on_cpu(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
-    if torch.is_grad_enabled():
-        for name, tensor in arrays.items():
-            if tensor is not None and tensor.requires_grad:
-                raise RuntimeError(
-                    f"{name} requires a gradient, which convrs does not compute; "
-                    f"call it under torch.no_grad() or pass {name}.detach()"
-                )
     if "_random_samples" in arrays and arrays["_random_samples"] is None:
         arrays = {**arrays, "_random_samples": _random_samples(function.__name__, arrays["input"])}
+    if autograd.asked(arrays):
+        return autograd.call(function, arrays, parameters, partial(_on_cpu, function), partial(_in_torch, function))
     views = {name: None if tensor is None else to_numpy(name, tensor) for name, tensor in arrays.items()}
     result = function(**views, **parameters)
     values, *indices = result if isinstance(result, tuple) else (result,)
@@ -83,6 +80,10 @@ def _on_cpu(function: Function, arrays: Mapping[str, Any], parameters: Mapping[s
         # Autograd must see that `out` has changed.
         torch.autograd.graph.increment_version(out)
     return (out, *map(_from_numpy, indices)) if indices else out
+
+
+def _in_torch(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
+    return _on_device(function.__name__, arrays, parameters)
 
 
 def _random_samples(name: str, input: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """Torch programs through convrs on the CPU.
 
 `accelerate(model)` gives a copy of a model whose convolutions and pools run by planned layers, `report` says which and
-how fast, `restore` gives torch's own back. This module imports torch; `import convrs` does not.
+how fast, `restore` gives torch's own back. `with intercept():` sends the calls of any torch code through us. This
+module imports torch; `import convrs` does not.
 
 Example:
     >>> import torch
@@ -22,6 +23,7 @@ Example:
 """
 
 from .accelerate import accelerate, restore
+from .intercept import intercept
 from .report import Report, Row, report
 
-__all__ = ["Report", "Row", "accelerate", "report", "restore"]
+__all__ = ["Report", "Row", "accelerate", "intercept", "report", "restore"]
