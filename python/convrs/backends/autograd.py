@@ -84,13 +84,26 @@ class _Differentiable(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Any, ...]:
         tensors = dict(zip(ctx.names, ctx.saved_tensors, strict=False))
         wanted = dict(zip(ctx.names, ctx.needs_input_grad[5:], strict=True))
-        if ctx.name.startswith("conv") and _torch_knows_the_padding(ctx.parameters):
-            found = _of_a_convolution(ctx.name, tensors, ctx.parameters, gradient, wanted)
-        elif "return_indices" in ctx.parameters:
-            found = {"input": _of_maxima(int(ctx.name[-2]), tensors["input"], ctx.saved_tensors[-1], gradient)}
-        else:
-            found = _once_more(tensors, ctx.parameters, gradient, wanted, ctx.torchs)
+        indices = ctx.saved_tensors[-1] if "return_indices" in ctx.parameters else None
+        found = gradients(ctx.name, tensors, ctx.parameters, indices, gradient, wanted, ctx.torchs)
         return (None,) * 5 + tuple(found.get(key) for key in ctx.names)
+
+
+def gradients(
+    name: str,
+    tensors: dict[str, Any],
+    parameters: Mapping[str, Any],
+    indices: Tensor | None,
+    gradient: Tensor,
+    wanted: dict[str, bool],
+    torchs: Compute,
+) -> dict[str, Tensor | None]:
+    """The gradients of the tensors that want one; `indices` are those of a pool of maxima."""
+    if name.startswith("conv") and _torch_knows_the_padding(parameters):
+        return _of_a_convolution(name, tensors, parameters, gradient, wanted)
+    if indices is not None:
+        return {"input": _of_maxima(int(name[-2]), tensors["input"], indices, gradient)}
+    return _once_more(tensors, parameters, gradient, wanted, torchs)
 
 
 def _torch_knows_the_padding(parameters: Mapping[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from torch import Tensor
 from . import autograd
 from .cpu import BFLOAT16, Function
 
-__all__ = ["Tensor", "call", "to_numpy"]
+__all__ = ["Tensor", "call", "in_torch", "to_numpy"]
 
 PADDING_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "replicate", "circular": "circular"}
 """Their names in torch.nn.functional.pad."""
@@ -69,7 +69,7 @@ def _on_cpu(function: Function, arrays: Mapping[str, Any], parameters: Mapping[s
     if "_random_samples" in arrays and arrays["_random_samples"] is None:
         arrays = {**arrays, "_random_samples": _random_samples(function.__name__, arrays["input"])}
     if autograd.asked(arrays):
-        return autograd.call(function, arrays, parameters, partial(_on_cpu, function), partial(_in_torch, function))
+        return autograd.call(function, arrays, parameters, partial(_on_cpu, function), partial(in_torch, function))
     views = {name: None if tensor is None else to_numpy(name, tensor) for name, tensor in arrays.items()}
     result = function(**views, **parameters)
     values, *indices = result if isinstance(result, tuple) else (result,)
@@ -82,7 +82,8 @@ def _on_cpu(function: Function, arrays: Mapping[str, Any], parameters: Mapping[s
     return (out, *map(_from_numpy, indices)) if indices else out
 
 
-def _in_torch(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
+def in_torch(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
+    """Runs it by differentiable functions of torch, wherever the tensors live."""
     return _on_device(function.__name__, arrays, parameters)
 
 

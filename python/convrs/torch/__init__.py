@@ -1,8 +1,9 @@
 """Torch programs through convrs on the CPU.
 
 `accelerate(model)` gives a copy of a model whose convolutions and pools run by planned layers, `report` says which and
-how fast, `restore` gives torch's own back. `with intercept():` sends the calls of any torch code through us. This
-module imports torch; `import convrs` does not.
+how fast, `restore` gives torch's own back. `with intercept():` sends the calls of any torch code through us. The
+functions are operators of torch as well, `torch.ops.convrs.conv2d` and others (see `convrs.torch.operators`). This module
+imports torch; `import convrs` does not.
 
 Example:
     >>> import torch
@@ -22,6 +23,7 @@ Example:
     3       MaxPool2d    convrs
 """
 
+from . import operators as operators
 from .accelerate import accelerate, restore
 from .intercept import intercept
 from .report import Report, Row, report
