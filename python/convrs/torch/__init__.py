@@ -2,8 +2,8 @@
 
 `accelerate(model)` gives a copy of a model whose convolutions and pools run by planned layers, `report` says which and
 how fast, `restore` gives torch's own back. `with intercept():` sends the calls of any torch code through us. The
-functions are operators of torch as well, `torch.ops.convrs.conv2d` and others (see `convrs.torch.operators`). This module
-imports torch; `import convrs` does not.
+functions are operators of torch as well, `torch.ops.convrs.conv2d` and others (see `convrs.torch.operators`). This
+module imports torch; `import convrs` does not.
 
 Example:
     >>> import torch
