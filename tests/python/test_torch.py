@@ -264,6 +264,22 @@ def test_copies_and_pickles() -> None:
         assert running_on(twin[0]).part is running_on(twin)
 
 
+def test_a_model_accelerated_in_inference_mode() -> None:
+    model = block()
+    with torch.inference_mode():
+        fast = accelerate(model)
+        assert close(fast(IMAGE), model(IMAGE))
+    assert agrees(fast, model)
+
+
+def test_a_follower_with_a_forward_of_its_own_stays() -> None:
+    model = block()
+    model[2].forward = torch.neg
+    fast = accelerate(model)
+    assert folded_layers(fast) == 1
+    assert agrees(fast, model)
+
+
 def test_training_is_refused_and_later_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
     model = block()
     fast, calls = accelerate(model), planned_calls(monkeypatch)

@@ -78,7 +78,6 @@ class _Differentiable(torch.autograd.Function):
         ctx.name, ctx.names, ctx.parameters, _, ctx.torchs, *tensors = inputs
         indices = output[1:] if isinstance(output, tuple) else ()
         ctx.save_for_backward(*tensors, *indices)
-        ctx.mark_non_differentiable(*indices)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Any, ...]:

@@ -70,8 +70,7 @@ class intercept(TorchFunctionMode):
     ) -> Any:
         ours, kwargs = TAKEN.get(func), kwargs or {}
         input = args[0] if args else kwargs.get("input")
-        # A backward is torch's own, and may call what is intercepted here.
-        if ours is None or not computes_plainly(input) or torch._C._current_graph_task_id() != -1:
+        if ours is None or not computes_plainly(input):
             return func(*args, **kwargs)
         try:
             result = ours(*args, **kwargs)
