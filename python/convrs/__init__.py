@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from . import check as check
     from . import nn as nn
     from . import rules as rules
+    from . import torch as torch
     from .explanation import explain as explain
     from .rules import windows as windows
 
@@ -111,6 +112,6 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(".explanation", __name__).explain
     if name == "windows":
         return importlib.import_module(".rules", __name__).windows
-    if name in ("check", "explanation", "nn", "rules"):
+    if name in ("check", "explanation", "nn", "rules", "torch"):
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

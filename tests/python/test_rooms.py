@@ -31,6 +31,7 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     "backends": {"_convrs"},
     "functional": {"_convrs", "backends"},
     "nn": {"_convrs", "functional", "backends"},
+    "torch": {"functional", "backends", "nn"},
     "check": {"functional", "backends"},
     "rules": {"_convrs", "functional", "check"},
     "explanation": {"_convrs", "functional", "backends", "check", "rules"},
@@ -100,7 +101,14 @@ def test_a_python_room_uses_what_it_may(room: str) -> None:
         assert rooms <= PYTHON_ROOMS[room] | {room}, f"{path.relative_to(ROOT)} uses {rooms - PYTHON_ROOMS[room]}"
 
 
-TORCH = ("backends/torch.py", "backends/memory.py", "backends/device/", "demo/torch.py")
+TORCH = (
+    "backends/torch.py",
+    "backends/memory.py",
+    "backends/device/",
+    "backends/autograd.py",
+    "demo/torch.py",
+    "torch/",
+)
 """Where torch may be imported."""
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -10,13 +12,13 @@ import torch
 from torch import Tensor
 from torch.utils.dlpack import from_dlpack
 
-from . import cpu, device
+from . import autograd, cpu, device
 from .choice import chosen
 from .cpu import Function
 from .memory import from_numpy, to_numpy
 from .placement import scattered
 
-__all__ = ["Tensor", "call", "call_arrays", "to_numpy"]
+__all__ = ["Tensor", "call", "call_arrays", "in_torch", "to_numpy"]
 
 
 def call(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
@@ -72,15 +74,10 @@ def devices() -> tuple[str, ...]:
 
 
 def _on_cpu(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
-    if torch.is_grad_enabled():
-        for name, tensor in arrays.items():
-            if tensor is not None and tensor.requires_grad:
-                raise RuntimeError(
-                    f"{name} requires a gradient, which convrs does not compute; "
-                    f"call it under torch.no_grad() or pass {name}.detach()"
-                )
     if "_random_samples" in arrays and arrays["_random_samples"] is None:
         arrays = {**arrays, "_random_samples": _random_samples(function.__name__, arrays["input"])}
+    if autograd.asked(arrays):
+        return autograd.call(function, arrays, parameters, partial(_on_cpu, function), partial(in_torch, function))
     views = {name: None if tensor is None else to_numpy(name, tensor) for name, tensor in arrays.items()}
     result = function(**views, **parameters)
     values, *indices = result if isinstance(result, tuple) else (result,)
@@ -102,6 +99,12 @@ def _brought_to_cpu(function: Function, arrays: Mapping[str, Any], parameters: M
     home = arrays["input"].device
     values = values.to(home) if out is None else device.into(out, values)
     return (values, *(places.to(home) for places in indices)) if indices else values
+
+
+def in_torch(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
+    """Runs it by differentiable functions of torch, wherever the tensors live; parameters may be left out."""
+    known = {name: given.default for name, given in signature(function).parameters.items() if name not in arrays}
+    return device.call(function, arrays, {**known, **parameters})
 
 
 def _random_samples(name: str, input: Tensor) -> Tensor:

@@ -1,0 +1,157 @@
+"""A torch model with planned layers in it, and back."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import Module
+
+from .. import functional
+from ..functional.arguments import Algorithm
+from .folding import CONVOLUTIONS, foldable
+from .following import parts
+from .measuring import slower_on
+from .running import FLOATS, Convolution, Follower, Part, Pool, Running, put_on, running_on
+
+POOLS: dict[type[Module], Any] = {
+    getattr(torch.nn, name): getattr(functional, function)
+    for family, function_family, ranks in (
+        ("MaxPool", "max_pool", "123"),
+        ("AvgPool", "avg_pool", "123"),
+        ("LPPool", "lp_pool", "123"),
+        ("AdaptiveAvgPool", "adaptive_avg_pool", "123"),
+        ("AdaptiveMaxPool", "adaptive_max_pool", "123"),
+        ("FractionalMaxPool", "fractional_max_pool", "23"),
+        ("MaxUnpool", "max_unpool", "123"),
+    )
+    for rank in ranks
+    for name, function in [(f"{family}{rank}d", f"{function_family}{rank}d")]
+}
+"""Torch's modules and our functions."""
+
+
+def accelerate(
+    model: Module, *, algorithm: Algorithm = "auto", faster_on: Tensor | tuple[Any, ...] | None = None
+) -> Module:
+    """A copy of a model whose convolutions and pools are computed by convrs on the CPU, for inference.
+
+    The modules of the copy stay torch's own objects with their parameters, so that `state_dict`, hooks, names and
+    classes are what they were; only what they run is exchanged. A BatchNorm in evaluation and an activation (ReLU,
+    ReLU6, LeakyReLU, PReLU, SiLU, Hardswish, Sigmoid, Tanh, GELU, Hardtanh) that alone follow a convolution, in the
+    same container, are folded into it.
+    What follows what is found by torch.fx; where the forward of the model cannot be traced, in those of its children
+    that can. New weights (`load_state_dict`, or any change in place that torch sees) are planned at the next call; a
+    write through `.data` or NumPy is not seen. The settings of a module (`stride` ...) are those it had.
+
+    A call is torch's as before where a gradient is asked for (so run the copy under `torch.inference_mode()` or
+    `torch.no_grad()`), in training, under autocast, compilation, export and tracing, for unbatched inputs, other
+    dtypes than float16, bfloat16, float32 and float64, and on other devices. Nothing is folded where a
+    hook looks at what lies between, nor in 16 bits. Results lie in memory contiguously, also those of channels_last
+    inputs.
+
+    Args:
+        model: any module, in evaluation mode.
+        algorithm: of the convolutions, as in `convrs.nn`.
+        faster_on: an input of the model, or a tuple of all its arguments. Every layer is timed on what it gets
+            there, and those that torch computes faster stay torch's.
+
+    Returns:
+        The copy. `convrs.torch.report(copy)` says what became of each module.
+
+    Raises:
+        ValueError: the model is in training mode.
+        TypeError: `model` is no module.
+
+    Example:
+        >>> model = torch.nn.Sequential(torch.nn.Conv1d(1, 4, 3), torch.nn.ReLU()).eval()
+        >>> fast = accelerate(model)
+        >>> list(fast.state_dict())
+        ['0.weight', '0.bias']
+        >>> with torch.inference_mode():
+        ...     fast(torch.zeros(2, 1, 9)).shape
+        torch.Size([2, 4, 7])
+    """
+    if not isinstance(model, Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    if model.training:
+        raise ValueError("model is in training mode, where a BatchNorm cannot be folded; call model.eval() first")
+    with torch.inference_mode(False):
+        # Tensors of the inference mode do not count how often they are written to.
+        model = restore(model)
+    found: dict[Module, Running] = {}
+    for part in parts(model):
+        around = Part(part.module)
+        for module, followers in part.followers.items():
+            if type(module) not in CONVOLUTIONS or why_not(module) is not None:
+                continue
+            taken = foldable(module, [] if module in found else _untouched(followers))
+            found[module] = Convolution(module, taken, around, algorithm)
+            if taken:
+                found[part.module] = around
+                found |= {follower: Follower(follower) for follower in taken}
+    for module in model.modules():
+        if module in found or why_not(module) is not None:
+            continue
+        if type(module) in CONVOLUTIONS:
+            found[module] = Convolution(module, (), None, algorithm)
+        elif type(module) in POOLS:
+            function = POOLS[type(module)]
+            names = inspect.signature(function).parameters
+            settings = {name: getattr(module, name) for name in names if hasattr(module, name)}
+            found[module] = Pool(module, function, settings)
+    for module, running in found.items():
+        put_on(module, running)
+    if faster_on is not None:
+        slower_on(model, faster_on)
+    return model
+
+
+def restore(model: Module) -> Module:
+    """A copy of an accelerated model that is all torch's again, with the weights it has now.
+
+    Raises:
+        TypeError: `model` is no module.
+
+    Example:
+        >>> model = torch.nn.Conv1d(1, 4, 3).eval()
+        >>> "forward" in accelerate(model).__dict__, "forward" in restore(accelerate(model)).__dict__
+        (True, False)
+    """
+    if not isinstance(model, Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    model = copy.deepcopy(model)
+    for module in model.modules():
+        if running_on(module) is not None:
+            del module.__dict__["forward"]
+    return model
+
+
+def why_not(module: Module) -> str | None:
+    """Why a module is left to torch; None where it is not."""
+    known = next((kind for kind in (*CONVOLUTIONS, *POOLS) if isinstance(module, kind)), None)
+    if known is None:
+        return "neither a convolution nor a pool"
+    if type(module) is not known:
+        return f"a subclass of {known.__name__}, which may compute something else"
+    if "forward" in module.__dict__ and running_on(module) is None:
+        return "it has a forward of its own"
+    if known in POOLS:
+        return None
+    weight = module._parameters.get("weight")
+    if weight is None:
+        return "its weight is computed from other parameters"
+    if weight.device.type != "cpu":
+        return f"its weight lives on {weight.device}"
+    if weight.dtype not in FLOATS:
+        return f"its weight has dtype {weight.dtype}, and only floating-point ones are planned"
+    return None
+
+
+def _untouched(followers: tuple[Module, ...]) -> list[Module]:
+    """The followers up to the first that has a forward of its own."""
+    touched = [place for place, module in enumerate(followers) if "forward" in module.__dict__]
+    return list(followers[: min(touched, default=len(followers))])

@@ -1,0 +1,92 @@
+"""Seconds of single modules in an accelerated model, by convrs and by torch, on what they get in a run of the model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import Module
+
+from .running import Convolution, Pool, running_on, torchs
+
+LEAST_SECONDS = 0.01
+LEAST_CALLS = 3
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds of one module with what was folded into it."""
+
+    ours: float
+    torchs: float
+
+
+def times(model: Module, example: Tensor | tuple[Any, ...]) -> dict[Module, Times]:
+    """The times of the modules that convrs computes; of one that is called several times, at its first call."""
+    ours = {module: running for module in model.modules() if (running := _computing_on(module)) is not None}
+    given: dict[Module, tuple[Any, ...]] = {}
+
+    def keep(module: Module, arguments: tuple[Any, ...]) -> None:
+        given.setdefault(module, tuple(_kept(argument) for argument in arguments))
+
+    handles = [module.register_forward_pre_hook(keep) for module in ours]
+    try:
+        with torch.no_grad():
+            model(*(example if isinstance(example, tuple) else (example,)))
+            return {module: _times(ours[module], arguments) for module, arguments in given.items()}
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def slower_on(model: Module, example: Tensor | tuple[Any, ...]) -> None:
+    """Gives to torch again what it computes faster."""
+    for module, measured in times(model, example).items():
+        if measured.torchs < measured.ours:
+            running = _computing_on(module)
+            assert running is not None
+            running.slower = f"torch was faster: {measured.torchs * 1e6:.0f} us instead of {measured.ours * 1e6:.0f} us"
+
+
+def _computing_on(module: Module) -> Convolution | Pool | None:
+    running = running_on(module)
+    return running if isinstance(running, Convolution | Pool) else None
+
+
+def _kept(argument: Any) -> Any:
+    # A module behind may write into it.
+    return argument.clone() if isinstance(argument, Tensor) else argument
+
+
+def _times(running: Convolution | Pool, arguments: tuple[Any, ...]) -> Times:
+    module = running.module
+    followers = running.followers if isinstance(running, Convolution) else ()
+
+    def by_torch() -> Any:
+        result = torchs(module)(*arguments)
+        for follower in followers:
+            result = torchs(follower)(result)
+        return result
+
+    def by_convrs() -> Any:
+        if isinstance(running, Convolution):
+            return running.layer(followers)(*arguments)
+        return running.compute(*arguments)
+
+    return Times(seconds(by_convrs), seconds(by_torch))
+
+
+def seconds(call: Callable[[], Any]) -> float:
+    """The shortest of the calls that fit into some time, after one that warms up."""
+    call()
+    measured: list[float] = []
+    begin = time.perf_counter()
+    while len(measured) < LEAST_CALLS or time.perf_counter() - begin < LEAST_SECONDS:
+        start = time.perf_counter()
+        call()
+        measured.append(time.perf_counter() - start)
+    return min(measured)

@@ -1,0 +1,116 @@
+"""What became of the modules of an accelerated model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+from torch.nn import Module
+
+from .accelerate import POOLS, why_not
+from .folding import ACTIVATIONS, CONVOLUTIONS, NORMALIZATIONS
+from .measuring import Times, times
+from .running import Convolution, Follower, Pool, running_on
+
+
+@dataclass(frozen=True)
+class Row:
+    """One module.
+
+    Attributes:
+        name: its name in the model, as in `named_modules`.
+        kind: its class.
+        by: "convrs" or "torch".
+        why: what was folded into it or where it was folded, or why it was left to torch.
+        microseconds: measured time of a call by convrs, what was folded included; None where it was not measured.
+        torch_microseconds: the same by torch.
+    """
+
+    name: str
+    kind: str
+    by: str
+    why: str
+    microseconds: float | None = None
+    torch_microseconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """A row for each convolution, pool, normalisation and activation; printed as a table."""
+
+    rows: tuple[Row, ...]
+
+    def __str__(self) -> str:
+        table = [["module", "kind", "computed by", "why"]]
+        table += [[row.name or "(the model)", row.kind, row.by, row.why] for row in self.rows]
+        if any(row.microseconds is not None for row in self.rows):
+            table[0][3:3] = ["us", "torch us", "ratio"]
+            for line, row in zip(table[1:], self.rows, strict=True):
+                line[3:3] = _speed(row)
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in table)
+        return "\n".join(line.rstrip() for line in lines)
+
+
+def report(model: Module, example: Tensor | tuple[Any, ...] | None = None) -> Report:
+    """Which modules of an accelerated model convrs computes, and which not and why.
+
+    Args:
+        model: what `accelerate` returned.
+        example: an input of the model, or a tuple of all its arguments. With it every layer is timed on what it gets
+            there, by convrs and by torch.
+
+    Returns:
+        The report; print it.
+
+    Example:
+        >>> import torch
+        >>> from convrs.torch import accelerate
+        >>> model = torch.nn.Sequential(torch.nn.Conv1d(1, 4, 3), torch.nn.Flatten(), torch.nn.ReLU()).eval()
+        >>> print(report(accelerate(model)))
+        module  kind    computed by  why
+        0       Conv1d  convrs
+        2       ReLU    torch        not behind a convolution alone
+    """
+    measured = {} if example is None else times(model, example)
+    names = {module: name for name, module in model.named_modules()}
+    heads: dict[Module, list[str]] = {}
+    for module, name in names.items():
+        running = running_on(module)
+        if isinstance(running, Convolution) and not running.slower:
+            for follower in running.followers:
+                heads.setdefault(follower, []).append(name)
+    rows = (_row(module, name, names, heads, measured.get(module)) for module, name in names.items())
+    return Report(tuple(row for row in rows if row is not None))
+
+
+def _row(
+    module: Module, name: str, names: dict[Module, str], heads: dict[Module, list[str]], measured: Times | None
+) -> Row | None:
+    running, kind = running_on(module), type(module).__name__
+    if isinstance(running, Convolution | Pool):
+        followers = running.followers if isinstance(running, Convolution) else ()
+        folded = ", ".join(names[follower] for follower in followers)
+        by = "torch" if running.slower else "convrs"
+        why = running.slower or (f"with {folded} folded in" if folded else "")
+        return Row(name, kind, by, why, *_microseconds(measured))
+    if isinstance(running, Follower) and module in heads:
+        return Row(name, kind, "convrs", f"folded into {', '.join(heads[module])}")
+    if type(module) in (*NORMALIZATIONS, *ACTIVATIONS):
+        why = "so is the convolution before it" if isinstance(running, Follower) else "not behind a convolution alone"
+        return Row(name, kind, "torch", why)
+    if isinstance(module, (*CONVOLUTIONS, *POOLS)):
+        return Row(name, kind, "torch", why_not(module) or "the model was not accelerated")
+    return None
+
+
+def _microseconds(measured: Times | None) -> tuple[float | None, float | None]:
+    return (None, None) if measured is None else (measured.ours * 1e6, measured.torchs * 1e6)
+
+
+def _speed(row: Row) -> list[str]:
+    if row.microseconds is None or row.torch_microseconds is None:
+        return ["", "", ""]
+    numbers = row.microseconds, row.torch_microseconds
+    return [*(f"{number:,.1f}" for number in numbers), f"{row.torch_microseconds / row.microseconds:.2f}"]
