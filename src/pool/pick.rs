@@ -72,10 +72,12 @@ impl<V: Copy, const STRIDE: usize> Chunks for Every<V, STRIDE> {
     }
 }
 
+/// Values at `stride` times every index below `N`.
+///
 /// # Safety
 /// `N * stride` values can be read from `from`.
 #[inline(always)]
-unsafe fn every<V: Copy, const N: usize, const STRIDE: usize>(from: *const V, stride: usize) -> [V; N] {
+pub(super) unsafe fn every<V: Copy, const N: usize, const STRIDE: usize>(from: *const V, stride: usize) -> [V; N] {
     // SAFETY: by the contract of this function; the numbers read and made are as large as what they are taken for.
     unsafe {
         match (STRIDE, size_of::<V>()) {

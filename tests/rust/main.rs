@@ -11,6 +11,7 @@ mod conv_writes;
 mod conversions;
 mod fft;
 mod instruction_sets;
+mod pool_index;
 mod pool_order;
 mod pool_properties;
 mod pool_rules;
