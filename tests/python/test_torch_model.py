@@ -1,0 +1,415 @@
+"""`convrs.torch.accelerate`: what a model keeps, what is noticed at every call, what is left to torch, the report."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.utils.flop_counter import FlopCounterMode
+
+import convrs.torch
+from convrs.torch import accelerate, report, restore
+from convrs.torch.running import Convolution, Follower, Part, running_on
+from torch_models import folded_layers, seeded, trained
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    torch.manual_seed(0)
+
+
+# --- the model stays what it was ---
+
+
+def block() -> nn.Sequential:
+    return seeded(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2))
+
+
+IMAGE = torch.randn(2, 3, 10, 10)
+
+
+def close(ours: Tensor, theirs: Tensor) -> bool:
+    return torch.allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def agrees(fast: nn.Module, model: nn.Module, input: Tensor = IMAGE) -> bool:
+    with torch.no_grad():
+        return close(fast(input), model(input))
+
+
+def planned_calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Followers of each call that a planned layer has computed."""
+    calls: list[int] = []
+    layer = Convolution.layer
+    monkeypatch.setattr(
+        Convolution, "layer", lambda self, followers: calls.append(len(followers)) or layer(self, followers)
+    )
+    return calls
+
+
+def test_the_original_is_untouched_and_comes_back() -> None:
+    model = block()
+    fast = accelerate(model)
+    assert not any("forward" in module.__dict__ for module in model.modules())
+    assert fast.state_dict().keys() == model.state_dict().keys()
+    assert [type(module) for module in fast.modules()] == [type(module) for module in model.modules()]
+    back = restore(fast)
+    assert not any("forward" in module.__dict__ for module in back.modules())
+    with torch.no_grad():
+        assert torch.equal(back(IMAGE), model(IMAGE))
+    assert isinstance(running_on(fast), Part)
+
+
+def test_new_weights_are_planned_again() -> None:
+    model, other = block(), block()
+    for parameter in other.parameters():
+        parameter.data.uniform_(0.5, 1)
+    other[1].running_mean.fill_(0.75)
+    fast = accelerate(model)
+    assert agrees(fast, model)
+    fast.load_state_dict(other.state_dict())
+    assert agrees(fast, other)
+    fast.load_state_dict(model.state_dict(), assign=True)
+    assert agrees(fast, model)
+    assert agrees(fast.double(), model.double(), IMAGE.double())
+
+
+def test_copies_and_pickles() -> None:
+    model = block()
+    fast = accelerate(model)
+    assert agrees(fast, model)
+    for twin in (copy.deepcopy(fast), pickle.loads(pickle.dumps(fast)), accelerate(fast)):
+        assert agrees(twin, model)
+        assert folded_layers(twin) == 2
+        assert running_on(twin[0]).module is twin[0]
+        assert running_on(twin[0]).part is running_on(twin)
+
+
+def test_a_model_accelerated_in_inference_mode() -> None:
+    model = block()
+    with torch.inference_mode():
+        fast = accelerate(model)
+        assert close(fast(IMAGE), model(IMAGE))
+    assert agrees(fast, model)
+
+
+def test_a_follower_with_a_forward_of_its_own_stays() -> None:
+    model = block()
+    model[2].forward = torch.neg
+    fast = accelerate(model)
+    assert folded_layers(fast) == 1
+    assert agrees(fast, model)
+
+
+def test_training_is_refused_and_later_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = block()
+    fast, calls = accelerate(model), planned_calls(monkeypatch)
+    with pytest.raises(ValueError, match=r"training mode.*model\.eval\(\)"):
+        accelerate(model.train())
+    fast.train()
+    with torch.no_grad():
+        assert torch.allclose(fast(IMAGE), model(IMAGE), atol=1e-5)
+    assert torch.allclose(fast[1].running_mean, model[1].running_mean, atol=1e-6)
+    assert calls == [0]
+    assert agrees(fast.eval(), model.eval())
+    assert calls == [0, 2]
+
+
+def test_gradients_are_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = block()
+    fast, calls = accelerate(model), planned_calls(monkeypatch)
+    fast(IMAGE).sum().backward()
+    model(IMAGE).sum().backward()
+    assert all(torch.equal(a.grad, b.grad) for a, b in zip(fast.parameters(), model.parameters(), strict=True))
+    image = IMAGE.clone().requires_grad_()
+    fast.requires_grad_(False)
+    assert fast(image).requires_grad
+    assert not calls
+    fast(IMAGE)
+    assert calls == [2]
+
+
+def kept_in(seen: list[Tensor]) -> Callable[..., None]:
+    return lambda module, given, result: seen.append(result.clone())
+
+
+def test_a_hook_sees_what_it_saw(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = block()
+    fast, calls = accelerate(model), planned_calls(monkeypatch)
+    for watched in (0, 1, 2):
+        seen: list[Tensor] = []
+        handles = [part[watched].register_forward_hook(kept_in(seen)) for part in (fast, model)]
+        assert agrees(fast, model)
+        assert close(*seen)
+        for handle in handles:
+            handle.remove()
+    assert calls == [0, 0, 0]
+    assert agrees(fast, model)
+    assert calls[-1] == 2
+    handle = nn.modules.module.register_module_forward_hook(lambda *given: None)
+    assert agrees(fast, model)
+    handle.remove()
+    assert calls[-1] == 0
+
+
+def test_a_hook_that_changes_the_input_keeps_its_place() -> None:
+    model = block()
+    model[0].register_forward_pre_hook(lambda module, given: (2 * given[0],))
+    fast = accelerate(model)
+    assert folded_layers(fast) == 2
+    assert agrees(fast, model)
+
+
+class Shared(nn.Module):
+    """One activation at three places, a convolution at two, and a sum before the last activation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(3, 3, 3, padding=1)
+        self.norm1, self.norm2, self.relu = nn.BatchNorm2d(3), nn.BatchNorm2d(3), nn.ReLU(inplace=True)
+
+    def forward(self, input: Tensor) -> Tensor:
+        result = self.norm1(self.conv1(input))
+        result = self.relu(self.norm1(self.conv1(result)))
+        result = self.relu(self.norm2(self.conv2(result)))
+        result -= input
+        return self.relu(result)
+
+
+def test_shared_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = trained(Shared())
+    fast, calls = accelerate(model), planned_calls(monkeypatch)
+    assert agrees(fast, model)
+    assert calls == [1, 1, 2]
+    assert list(running_on(fast.conv1).followers) == [fast.norm1]
+
+
+class Tapped(nn.Module):
+    """Looks at a result between a convolution and its activation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.ReLU())
+
+    def forward(self, input: Tensor) -> Tensor:
+        taps = []
+        for layer in self.features:
+            input = layer(input)
+            taps.append(input.clone().flatten(1))
+        return torch.cat(taps, 1)
+
+
+def test_what_is_looked_at_is_not_folded() -> None:
+    model = trained(Tapped())
+    fast = accelerate(model)
+    assert folded_layers(fast) == 0
+    assert agrees(fast, model)
+
+
+class Branching(nn.Module):
+    """A forward that cannot be traced, around parts that can; `between` stops within one of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.ReLU())
+        self.between = False
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.sum() > 1e9 or self.between:
+            return self.features[0](input)
+        return self.features(input)
+
+
+def test_a_forward_that_cannot_be_traced(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = trained(Branching())
+    fast, calls = accelerate(model), planned_calls(monkeypatch)
+    assert agrees(fast, model)
+    assert calls == [1, 1]
+    # A part of a traced part, called by itself: nothing may be folded into it.
+    fast.between = model.between = True
+    assert agrees(fast, model)
+    assert calls == [1, 1, 0]
+
+
+class Switching(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.relu, self.activated = nn.Conv1d(2, 2, 3), nn.ReLU(), True
+
+    def forward(self, input: Tensor) -> Tensor:
+        result = self.conv(input)
+        return self.relu(result) if self.activated else result
+
+
+def test_another_way_than_the_traced_one_is_noticed() -> None:
+    model = trained(Switching())
+    fast, signal = accelerate(model), torch.randn(1, 2, 9)
+    assert agrees(fast, model, signal)
+    fast.activated = False
+    with torch.no_grad(), pytest.raises(RuntimeError, match=r"ReLU was folded.*call accelerate\(\) again"):
+        fast(signal)
+    fast.activated = True
+    assert agrees(fast, model, signal)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:FutureWarning")
+def test_layouts_batches_and_modes(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = block()
+    fast, calls = accelerate(model), planned_calls(monkeypatch)
+    assert agrees(fast, model, IMAGE.to(memory_format=torch.channels_last))
+    assert agrees(fast, model, IMAGE[:, :, ::2, 1:])
+    assert agrees(fast, model, IMAGE[:0])
+    with torch.inference_mode():
+        assert close(fast(IMAGE), model(IMAGE))
+    assert calls == [2, 2, 2, 2]
+    # Torch's from here on.
+    single = trained(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU()))
+    assert agrees(accelerate(single), single, IMAGE[0])
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        assert fast(IMAGE).dtype == torch.bfloat16
+    with torch.no_grad():
+        assert close(torch.func.vmap(lambda image: fast(image[None])[0])(IMAGE), model(IMAGE))
+        with FlopCounterMode(display=False) as counter:
+            fast(IMAGE)
+        assert counter.get_total_flops() > 0
+        with pytest.raises(RuntimeError):
+            fast(IMAGE.double())
+        with forward_ad.dual_level():
+            assert forward_ad.unpack_dual(fast(forward_ad.make_dual(IMAGE, IMAGE))).tangent is not None
+    assert calls == [2, 2, 2, 2]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_16_bits_fold_the_activation_alone(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = seeded(nn.Conv1d(3, 4, 3), nn.ReLU(), nn.Conv1d(4, 4, 3), nn.BatchNorm1d(4)).to(dtype)
+    fast, calls = accelerate(model), planned_calls(monkeypatch)
+    signal = torch.randn(2, 3, 20, dtype=dtype)
+    with torch.no_grad():
+        convolution, activation, *rest = model
+        expected = activation(convrs.conv1d(signal, convolution.weight, convolution.bias))
+        for module in rest:
+            expected = module(expected)
+        assert torch.equal(fast(signal), expected)
+    assert calls == [1, 0]
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.trace:FutureWarning")
+def test_compile_export_and_trace_see_torch() -> None:
+    model = block()
+    fast = accelerate(model)
+    with torch.no_grad():
+        compiled = torch.compile(fast, backend="eager", fullgraph=True)
+        assert close(compiled(IMAGE), model(IMAGE))
+        assert close(torch.export.export(fast, (IMAGE,)).module()(IMAGE), model(IMAGE))
+        assert close(torch.jit.trace(fast, (IMAGE,))(IMAGE), model(IMAGE))
+        assert fast.to("meta")(IMAGE.to("meta")).device.type == "meta"
+
+
+# --- what is left to torch, and the report ---
+
+
+class Own(nn.Conv2d):
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input) + 1
+
+
+def patched() -> nn.Module:
+    layer = nn.Conv2d(3, 4, 3)
+    layer.forward = lambda input: input
+    return layer
+
+
+LEFT = {
+    "subclass of Conv2d": lambda: Own(3, 4, 3),
+    "forward of its own": patched,
+    "other parameters": lambda: nn.utils.spectral_norm(nn.Conv2d(3, 4, 3)),
+    "lives on meta": lambda: nn.Conv2d(3, 4, 3, device="meta"),
+    "dtype torch.complex64": lambda: nn.Conv2d(3, 4, 3, dtype=torch.complex64),
+}
+
+
+@pytest.mark.parametrize("reason", LEFT)
+def test_what_is_left_to_torch_and_why(reason: str) -> None:
+    model = nn.Sequential(LEFT[reason](), nn.ReLU()).eval()
+    fast = accelerate(model)
+    assert not any(isinstance(running_on(module), Convolution | Follower) for module in fast.modules())
+    (row, behind) = report(fast).rows
+    assert row.by == behind.by == "torch"
+    assert reason in row.why
+    assert "not behind a convolution" in behind.why
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.BatchNorm2d(8, track_running_stats=False),
+        nn.BatchNorm1d(8),
+        nn.BatchNorm2d(4),
+        nn.GELU("tanh"),
+        nn.Softmax(1),
+        nn.PReLU(4),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_folded(layer: nn.Module) -> None:
+    assert folded_layers(accelerate(nn.Sequential(nn.Conv2d(3, 8, 3), layer).eval())) == 0
+
+
+def test_a_container_with_a_hook_between() -> None:
+    model = seeded(nn.Sequential(nn.Conv2d(3, 8, 3)), nn.ReLU())
+    seen: list[Tensor] = []
+    model[0].register_forward_hook(kept_in(seen))
+    fast = accelerate(model)
+    assert agrees(fast, model)
+    assert len(seen) == 2
+    assert close(*seen)
+
+
+def test_the_report_measures() -> None:
+    table = report(accelerate(block()), IMAGE)
+    assert [row.name for row in table.rows] == ["0", "1", "2", "3"]
+    assert table.rows[0].why == "with 1, 2 folded in"
+    assert all(row.microseconds > 0 and row.torch_microseconds > 0 for row in (table.rows[0], table.rows[3]))
+    assert table.rows[1].microseconds is None
+    assert str(table).splitlines()[0].split() == [
+        "module",
+        "kind",
+        "computed",
+        "by",
+        "us",
+        "torch",
+        "us",
+        "ratio",
+        "why",
+    ]
+
+
+def test_slower_layers_go_back_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    from convrs.torch import measuring
+
+    times = iter([2e-6, 1e-6, 1e-6, 2e-6])
+    monkeypatch.setattr(measuring, "seconds", lambda call: call() is None or next(times))
+    model = block()
+    fast = accelerate(model, faster_on=IMAGE)
+    calls = planned_calls(monkeypatch)
+    assert agrees(fast, model)
+    assert not calls
+    rows = report(fast).rows
+    assert [row.by for row in rows] == ["torch", "torch", "torch", "convrs"]
+    assert rows[0].why == "torch was faster: 1 us instead of 2 us"
+
+
+def test_no_module_is_refused() -> None:
+    for function in (accelerate, restore):
+        with pytest.raises(TypeError, match=r"torch\.nn\.Module, got int"):
+            function(3)
+
+
+def test_the_package_is_found_by_its_name() -> None:
+    assert convrs.torch.accelerate is accelerate
+    assert convrs.torch.__name__ == "convrs.torch"
