@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from convrs.torch import accelerate
-from convrs.torch.running import Convolution, Follower, Pool, running_on
-from torch_models import folded_layers, seeded
+from convrs.torch.running import Convolution, Pool, running_on
+from torch_models import folded_layers, noted, seeded
 
 ROUNDOFF = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
 
@@ -52,47 +52,47 @@ def test_a_network_errs_as_torch_does(networks: Any, name: str) -> None:
     named = [isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AdaptiveAvgPool2d) for module in model.modules()]
     replaced = [isinstance(running_on(module), Convolution | Pool) for module in fast.modules()]
     assert replaced == named
-    activations = {module for module in fast.modules() if isinstance(running_on(module), Follower)}
-    assert len(activations) == followers
+    assert folded_layers(fast) == followers
 
 
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("algorithm", ["direct", "auto"])
-def test_every_layer_of_a_network_keeps_the_rounding_bound(networks: Any, name: str, algorithm: Any) -> None:
+def test_every_layer_of_a_network_keeps_the_rounding_bound(
+    networks: Any, name: str, algorithm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each sum within gamma(K + 3) sum |x| |w| of its own input: two roundings more, of weight and of bias."""
     build, shape, _ = SMALL[name]
     model = networks.prepared(build(networks))
     fast = accelerate(model, algorithm=algorithm)
-    heads = [running_on(module) for module in fast.modules() if isinstance(running_on(module), Convolution)]
-    given: dict[nn.Module, Tensor] = {}
-    for head in heads:
-        head.module.register_forward_pre_hook(lambda module, args: given.__setitem__(module, args[0].clone()))
+    calls = noted(monkeypatch, lambda planned, *tensors: (planned.chain, *tensors))
     with torch.inference_mode():
         fast(torch.randn(shape))
-        for head in heads:
-            check_layer(head, given[head.module], 1 if algorithm == "direct" else 3)
+        for call in calls:
+            check_layer(*call, 1 if algorithm == "direct" else 3)
+    assert len(calls) == sum(isinstance(module, nn.Conv2d) for module in model.modules())
 
 
-def check_layer(head: Any, input: Tensor, factor: float) -> None:
-    steps = [copy.deepcopy(module).double() for module in (head.module, *head.followers)]
-    for step in steps:
-        step.__dict__.pop("forward", None)
-    weights, exact = steps[0].weight, input.double()
-    for step in steps:
-        exact = step(exact)
-    # The magnitudes, through a normalisation as well.
+def check_layer(chain: Any, input: Tensor, residual: Tensor | None, result: Tensor, factor: float) -> None:
+    convolution, *followers = (copy.deepcopy(module).double() for module in chain.modules)
+    convolution.__dict__.pop("forward", None)
+    weights, exact = convolution.weight, convolution(input.double())
+    # The magnitudes, through a normalisation and a sum as well.
     magnitude = nn.functional.conv2d(
-        input.double().abs(), weights.abs(), None, steps[0].stride, steps[0].padding, groups=steps[0].groups
+        input.double().abs(), weights.abs(), None, convolution.stride, convolution.padding, groups=convolution.groups
     )
-    shift = torch.zeros(1) if steps[0].bias is None else steps[0].bias.abs()
-    for step in steps[1:]:
-        if isinstance(step, nn.BatchNorm2d):
-            scale = (step.weight / (step.running_var + step.eps).sqrt()).abs()
-            magnitude, shift = magnitude * scale[:, None, None], (shift + step.running_mean.abs()) * scale
-            shift = shift + step.bias.abs()
-    products = (weights[0].numel() + 3) * ROUNDOFF[input.dtype]
-    bound = factor * products / (1 - products) * (magnitude + shift[:, None, None])
-    assert ((head.layer(head.followers)(input) - exact).abs() <= bound).all()
+    shift = torch.zeros(1) if convolution.bias is None else convolution.bias.abs()
+    if chain.normalization is not None:
+        norm, *followers = followers
+        scale = (norm.weight / (norm.running_var + norm.eps).sqrt()).abs()
+        magnitude, shift = magnitude * scale[:, None, None], (shift + norm.running_mean.abs()) * scale
+        exact, shift = norm(exact), shift + norm.bias.abs()
+    magnitude += shift[:, None, None]
+    if residual is not None:
+        exact, magnitude = exact + residual, magnitude + residual.abs()
+    for activation in followers:
+        exact = activation(exact)
+    products = (weights[0].numel() + 3 + chain.sum) * ROUNDOFF[input.dtype]
+    assert ((result - exact).abs() <= factor * products / (1 - products) * magnitude).all()
 
 
 # --- single layers ---

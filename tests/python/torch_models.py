@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from convrs.torch.running import Follower, running_on
+from convrs.torch.running import Convolution, Planned, running_on
+
+Note = TypeVar("Note")
 
 
 def seeded(*layers: nn.Module) -> nn.Sequential:
@@ -27,4 +31,29 @@ def trained(model: Any) -> Any:
 
 
 def folded_layers(model: nn.Module) -> int:
-    return sum(isinstance(running_on(module), Follower) for module in model.modules())
+    """How many modules of the model go into convolutions before them."""
+    heads = [running for module in model.modules() if isinstance(running := running_on(module), Convolution)]
+    followers = {module for head in heads for planned in head.folded for module in planned.chain.modules[1:]}
+    return len(followers & set(model.modules()))
+
+
+def noted(
+    monkeypatch: pytest.MonkeyPatch, note: Callable[[Planned, Tensor, Tensor | None, Tensor], Note]
+) -> list[Note]:
+    """From now on, a note of each call that a planned layer has computed."""
+    notes: list[Note] = []
+    compute = Planned.compute
+
+    def watched(planned: Planned, input: Tensor, residual: Tensor | None) -> Tensor | None:
+        result = compute(planned, input, residual)
+        if result is not None:
+            notes.append(note(planned, input, residual, result))
+        return result
+
+    monkeypatch.setattr(Planned, "compute", watched)
+    return notes
+
+
+def planned_calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many steps were folded into each call."""
+    return noted(monkeypatch, lambda planned, *call: len(planned.chain.modules) - 1 + planned.chain.sum)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import copy
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.fx import Graph
 from torch.nn import Module
 
 from .. import functional
 from ..functional.arguments import Algorithm
-from .folding import CONVOLUTIONS, foldable
-from .following import parts
+from .folding import CONVOLUTIONS, FLOATS
+from .folds import Fold, folds
 from .measuring import slower_on
-from .running import FLOATS, Convolution, Follower, Part, Pool, Running, put_on, running_on
+from .part import Part
+from .running import Convolution, Planned, Pool, put_on, running_on
+from .tracing import parts
 
 POOLS: dict[type[Module], Any] = {
     getattr(torch.nn, name): getattr(functional, function)
@@ -82,32 +86,38 @@ def accelerate(
     with torch.inference_mode(False):
         # Tensors of the inference mode do not count how often they are written to.
         model = restore(model)
-    found: dict[Module, Running] = {}
-    for part in parts(model):
-        around = Part(part.module)
-        for module, followers in part.followers.items():
-            if type(module) not in CONVOLUTIONS or why_not(module) is not None:
-                continue
-            taken = foldable(module, [] if module in found else _untouched(followers))
-            found[module] = Convolution(module, taken, around, algorithm)
-            if taken:
-                found[part.module] = around
-                found |= {follower: Follower(follower) for follower in taken}
-    for module in model.modules():
-        if module in found or why_not(module) is not None:
-            continue
-        if type(module) in CONVOLUTIONS:
-            found[module] = Convolution(module, (), None, algorithm)
-        elif type(module) in POOLS:
-            function = POOLS[type(module)]
-            names = inspect.signature(function).parameters
-            settings = {name: getattr(module, name) for name in names if hasattr(module, name)}
-            found[module] = Pool(module, function, settings)
-    for module, running in found.items():
+    ours = {module: _running(module, algorithm) for module in model.modules() if why_not(module) is None}
+    graphs = parts(model)
+    layers = {root: _layers(graph, root, ours) for root, graph in graphs.items()}
+    for module, running in ours.items():
         put_on(module, running)
     if faster_on is not None:
         slower_on(model, faster_on)
+    around = []
+    for root, graph in graphs.items():
+        fused = {fold: layer for fold, layer in layers[root].items() if not ours[fold.chain.convolution].slower}
+        if not all(fold.alone for fold in fused):
+            around.append(Part(root, graph, fused))
+    for part in around:
+        put_on(part.module, part)
+    for part in around:
+        # Only now the modules hold all that they will hold.
+        part.watch()
     return model
+
+
+def _running(module: Module, algorithm: Algorithm) -> Convolution | Pool:
+    if type(module) in CONVOLUTIONS:
+        return Convolution(module, algorithm)
+    function = POOLS[type(module)]
+    names = inspect.signature(function).parameters
+    return Pool(module, function, {name: getattr(module, name) for name in names if hasattr(module, name)})
+
+
+def _layers(graph: Graph, root: Module, ours: Mapping[Module, Any]) -> dict[Fold, Planned]:
+    """What can be folded in a part, with its layer."""
+    found = [fold for fold in folds(graph, root) if fold.chain.convolution in ours]
+    return {fold: ours[fold.chain.convolution].planned(fold.chain) for fold in found}
 
 
 def restore(model: Module) -> Module:
@@ -149,9 +159,3 @@ def why_not(module: Module) -> str | None:
     if weight.dtype not in FLOATS:
         return f"its weight has dtype {weight.dtype}, and only floating-point ones are planned"
     return None
-
-
-def _untouched(followers: tuple[Module, ...]) -> list[Module]:
-    """The followers up to the first that has a forward of its own."""
-    touched = [place for place, module in enumerate(followers) if "forward" in module.__dict__]
-    return list(followers[: min(touched, default=len(followers))])

@@ -1,8 +1,9 @@
-"""A convolution and the modules behind it as one planned layer."""
+"""A convolution and the steps behind it as one planned layer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import torch
@@ -39,19 +40,47 @@ ACTIVATIONS: dict[type[Module], Any] = {
 """What a planned layer calls it; None where it has no such step."""
 
 
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
 def spatial_axes(convolution: Module) -> int:
     return int(CONVOLUTIONS[type(convolution)].spatial)
 
 
-def foldable(convolution: Any, followers: Sequence[Module]) -> tuple[Module, ...]:
-    """The first of the followers that one layer can take over: a normalisation, an activation, or one and the other."""
-    rest = list(followers)
-    taken = []
-    if rest and _normalization_fits(convolution, rest[0]):
-        taken.append(rest.pop(0))
-    if rest and _activation_fits(convolution, rest[0]):
-        taken.append(rest.pop(0))
-    return tuple(taken)
+@dataclass(frozen=True)
+class Chain:
+    """What one planned layer computes: a convolution, then what there is of the others, in this order.
+
+    Attributes:
+        convolution: torch's module.
+        normalization: a BatchNorm in evaluation.
+        sum: whether a residual is added.
+        activation: a module, of the model or one that does what a function does there.
+    """
+
+    convolution: Any
+    normalization: Any = None
+    sum: bool = False
+    activation: Any = None
+
+    def with_module(self, module: Any) -> Chain | None:
+        """With that module as the next step, if one layer can take it over too."""
+        if self.activation is not None:
+            return None
+        if _activation_fits(self.convolution, module):
+            return replace(self, activation=module)
+        if self.normalization is None and not self.sum and _normalization_fits(self.convolution, module):
+            return replace(self, normalization=module)
+        return None
+
+    def with_sum(self) -> Chain | None:
+        """With a residual as the next step, if one layer can add it."""
+        return replace(self, sum=True) if not self.sum and self.activation is None else None
+
+    @property
+    def modules(self) -> tuple[Any, ...]:
+        """The convolution and the modules behind it."""
+        return tuple(module for module in (self.convolution, self.normalization, self.activation) if module is not None)
 
 
 def _normalization_fits(convolution: Any, module: Any) -> bool:
@@ -75,35 +104,37 @@ def tensors_of(modules: Sequence[Module]) -> list[Tensor]:
     return [tensor for group in groups for tensor in group.values() if tensor is not None]
 
 
-def foldable_now(followers: Sequence[Module], dtype: torch.dtype) -> bool:
-    """Whether what can change after `foldable` still allows it."""
-    for module in followers:
-        if type(module) in NORMALIZATIONS:
-            # A normalisation in training takes the batch's own mean. In 16 bits the product of two weights would be
-            # rounded once more before it meets the input.
-            if module.training or dtype not in (torch.float32, torch.float64):
-                return False
-            if not all(tensor.dtype == dtype for tensor in tensors_of([module]) if tensor.is_floating_point()):
-                return False
-    return True
-
-
 @torch.no_grad()
-def planned(convolution: Any, followers: Sequence[Any], algorithm: Algorithm) -> Layer:
-    """One planned layer of the numbers that the modules hold now."""
-    weight, bias, activation = convolution.weight, convolution.bias, None
-    for module in followers:
-        if type(module) in NORMALIZATIONS:
-            weight, bias = _normalized(convolution, module)
-        else:
-            activation = ACTIVATIONS[type(module)](module)
+def planned(chain: Chain, algorithm: Algorithm) -> Layer | None:
+    """One planned layer of the numbers that the modules hold now; None where it would not compute what torch does."""
+    convolution, normalization = chain.convolution, chain.normalization
+    weight, bias = convolution.weight, convolution.bias
+    if not weight.is_cpu or weight.dtype not in FLOATS:
+        return None
+    if weight.dtype not in (torch.float32, torch.float64) and (normalization is not None or chain.sum):
+        # In 16 bits the product of two weights would be rounded once more before it meets the input, and torch rounds
+        # a convolution before it adds to it.
+        return None
+    if normalization is not None:
+        # A normalisation in training takes the batch's own mean.
+        if normalization.training or any(tensor.dtype != weight.dtype for tensor in _floats(normalization)):
+            return None
+        weight, bias = _normalized(convolution, normalization)
+    activation = chain.activation
     names = ["stride", "padding", "dilation", "groups"]
     names.append("output_padding" if convolution.transposed else "padding_mode")
-    settings = {name: getattr(convolution, name) for name in names}
     layer: Layer = CONVOLUTIONS[type(convolution)].from_weights(
-        weight, bias, **settings, activation=activation, algorithm=algorithm
+        weight,
+        bias,
+        **{name: getattr(convolution, name) for name in names},
+        activation=None if activation is None else ACTIVATIONS[type(activation)](activation),
+        algorithm=algorithm,
     )
     return layer
+
+
+def _floats(module: Module) -> list[Tensor]:
+    return [tensor for tensor in tensors_of([module]) if tensor.is_floating_point()]
 
 
 def _normalized(convolution: Any, module: Any) -> tuple[Tensor, Tensor]:

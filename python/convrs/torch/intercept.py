@@ -68,16 +68,23 @@ class intercept(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Iterable[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        ours, kwargs = TAKEN.get(func), kwargs or {}
-        input = args[0] if args else kwargs.get("input")
-        if ours is None or not computes_plainly(input):
-            return func(*args, **kwargs)
-        try:
-            result = ours(*args, **kwargs)
-        except (TypeError, ValueError):
-            return func(*args, **kwargs)
-        self.calls[ours.__name__] = self.calls.get(ours.__name__, 0) + 1
+        result = by_convrs(func, args, kwargs or {})
+        if result is NotImplemented:
+            return func(*args, **kwargs or {})
+        name = TAKEN[func].__name__
+        self.calls[name] = self.calls.get(name, 0) + 1
         return result
+
+
+def by_convrs(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A call of a torch function by convrs; NotImplemented where convrs does not take it."""
+    ours, input = TAKEN.get(function), args[0] if args else kwargs.get("input")
+    if ours is None or not computes_plainly(input):
+        return NotImplemented
+    try:
+        return ours(*args, **kwargs)
+    except (TypeError, ValueError):
+        return NotImplemented
 
 
 TAKEN = _taken()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import Module
 
+from .folding import Chain
 from .running import Convolution, Pool, running_on, torchs
 
 LEAST_SECONDS = 0.01
@@ -37,10 +39,11 @@ def times(model: Module, example: Tensor | tuple[Any, ...]) -> dict[Module, Time
     try:
         with torch.no_grad():
             model(*(example if isinstance(example, tuple) else (example,)))
-            return {module: _times(ours[module], arguments) for module, arguments in given.items()}
+            measured = {module: _times(ours[module], arguments) for module, arguments in given.items()}
     finally:
         for handle in handles:
             handle.remove()
+    return {module: both for module, both in measured.items() if both is not None}
 
 
 def slower_on(model: Module, example: Tensor | tuple[Any, ...]) -> None:
@@ -62,22 +65,29 @@ def _kept(argument: Any) -> Any:
     return argument.clone() if isinstance(argument, Tensor) else argument
 
 
-def _times(running: Convolution | Pool, arguments: tuple[Any, ...]) -> Times:
-    module = running.module
-    followers = running.followers if isinstance(running, Convolution) else ()
+def _times(running: Convolution | Pool, arguments: tuple[Any, ...]) -> Times | None:
+    """None where it is torch's on such arguments."""
+    if isinstance(running, Pool):
+        return Times(seconds(lambda: running.compute(*arguments)), seconds(lambda: torchs(running.module)(*arguments)))
+    if len(arguments) != 1:
+        return None
+    (input,) = arguments
+    for planned in (*running.folded[:1], running.alone):
+        residual = torch.zeros_like(torchs(running.module)(input)) if planned.chain.sum else None
+        planned.refresh()
+        if planned.compute(input, residual) is not None:
+            ours = seconds(partial(planned.compute, input, residual))
+            return Times(ours, seconds(partial(_by_torch, planned.chain, input, residual)))
+    return None
 
-    def by_torch() -> Any:
-        result = torchs(module)(*arguments)
-        for follower in followers:
-            result = torchs(follower)(result)
-        return result
 
-    def by_convrs() -> Any:
-        if isinstance(running, Convolution):
-            return running.layer(followers)(*arguments)
-        return running.compute(*arguments)
-
-    return Times(seconds(by_convrs), seconds(by_torch))
+def _by_torch(chain: Chain, input: Tensor, residual: Tensor | None) -> Any:
+    result = torchs(chain.convolution)(input)
+    if chain.normalization is not None:
+        result = torchs(chain.normalization)(result)
+    if residual is not None:
+        result += residual
+    return result if chain.activation is None else torchs(chain.activation)(result)
 
 
 def seconds(call: Callable[[], Any]) -> float:

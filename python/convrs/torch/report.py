@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +10,9 @@ from torch import Tensor
 from torch.nn import Module
 
 from .accelerate import POOLS, why_not
-from .folding import ACTIVATIONS, CONVOLUTIONS, NORMALIZATIONS
+from .folding import ACTIVATIONS, CONVOLUTIONS, NORMALIZATIONS, Chain
 from .measuring import Times, times
-from .running import Convolution, Follower, Pool, running_on
+from .running import Convolution, Pool, running_on
 
 
 @dataclass(frozen=True)
@@ -75,34 +76,45 @@ def report(model: Module, example: Tensor | tuple[Any, ...] | None = None) -> Re
     """
     measured = {} if example is None else times(model, example)
     names = {module: name for name, module in model.named_modules()}
-    heads: dict[Module, list[str]] = {}
-    for module, name in names.items():
+    heads: dict[Module, list[Convolution]] = {}
+    for module in names:
         running = running_on(module)
-        if isinstance(running, Convolution) and not running.slower:
-            for follower in running.followers:
-                heads.setdefault(follower, []).append(name)
-    rows = (_row(module, name, names, heads, measured.get(module)) for module, name in names.items())
+        if isinstance(running, Convolution):
+            for follower in {step for planned in running.folded for step in planned.chain.modules[1:]}:
+                heads.setdefault(follower, []).append(running)
+    rows = (_row(module, names, heads.get(module, []), measured.get(module)) for module in names)
     return Report(tuple(row for row in rows if row is not None))
 
 
-def _row(
-    module: Module, name: str, names: dict[Module, str], heads: dict[Module, list[str]], measured: Times | None
-) -> Row | None:
-    running, kind = running_on(module), type(module).__name__
+def _row(module: Module, names: dict[Module, str], heads: list[Convolution], measured: Times | None) -> Row | None:
+    name, kind, running = names[module], type(module).__name__, running_on(module)
     if isinstance(running, Convolution | Pool):
-        followers = running.followers if isinstance(running, Convolution) else ()
-        folded = ", ".join(names[follower] for follower in followers)
         by = "torch" if running.slower else "convrs"
-        why = running.slower or (f"with {folded} folded in" if folded else "")
-        return Row(name, kind, by, why, *_microseconds(measured))
-    if isinstance(running, Follower) and module in heads:
-        return Row(name, kind, "convrs", f"folded into {', '.join(heads[module])}")
+        folded = _folded(running, names) if isinstance(running, Convolution) else ""
+        return Row(name, kind, by, running.slower or folded, *_microseconds(measured))
+    into = [names[head.module] for head in heads if not head.slower]
+    if into:
+        return Row(name, kind, "convrs", f"folded into {', '.join(into)}")
     if type(module) in (*NORMALIZATIONS, *ACTIVATIONS):
-        why = "so is the convolution before it" if isinstance(running, Follower) else "not behind a convolution alone"
+        why = "so is the convolution before it" if heads else "not behind a convolution alone"
         return Row(name, kind, "torch", why)
     if isinstance(module, (*CONVOLUTIONS, *POOLS)):
         return Row(name, kind, "torch", why_not(module) or "the model was not accelerated")
     return None
+
+
+def _folded(running: Convolution, names: dict[Module, str]) -> str:
+    return "; ".join(f"with {', '.join(_steps(planned.chain, names))} folded in" for planned in running.folded)
+
+
+def _steps(chain: Chain, names: dict[Module, str]) -> Iterator[str]:
+    """The names of the steps behind the convolution; that of a function's module where it is none of the model's."""
+    if chain.normalization is not None:
+        yield names[chain.normalization]
+    if chain.sum:
+        yield "a sum"
+    if chain.activation is not None:
+        yield names.get(chain.activation, type(chain.activation).__name__)
 
 
 def _microseconds(measured: Times | None) -> tuple[float | None, float | None]:

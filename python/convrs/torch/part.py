@@ -1,0 +1,71 @@
+"""A traced part of a model, which runs by its own program while nobody looks at what lies between its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.fx import Graph
+from torch.nn import Module
+
+from .folds import Fold
+from .program import Program
+from .running import Planned, Running, computes_plainly, torchs
+from .watching import Modules, Tensors, state
+
+_calls: Any = torch.nn.modules.module
+
+
+class Part(Running):
+    """Stands on the root of a traced part."""
+
+    def __init__(self, module: Module, graph: Graph, fused: Mapping[Fold, Planned]) -> None:
+        self.module, self.program, self.planned = module, Program(module, graph, fused), list(fused.values())
+        self._tensors = Tensors(module for planned in self.planned for module in planned.chain.modules)
+        self._state: list[int] = []
+        folded = {module for planned in self.planned for module in planned.chain.modules}
+        self._modules = Modules(_within(module, self.program.called - folded), module)
+
+    def watch(self) -> None:
+        """From now on it stands for what the modules hold now."""
+        self._modules.remember()
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        if torch.compiler.is_compiling() or kwargs or not self._takes(args):
+            return torchs(self.module)(*args, **kwargs)
+        self._refresh()
+        return self.program.run(args)
+
+    def _takes(self, inputs: tuple[Any, ...]) -> bool:
+        return (
+            len(inputs) == self.program.inputs
+            and all(map(computes_plainly, inputs))
+            and torch._C._len_torch_function_stack() == 0
+            and not _calls._has_any_global_hook()
+            and self._modules.unchanged()
+            and not (torch.is_grad_enabled() and self._derives(inputs))
+        )
+
+    def _derives(self, inputs: tuple[Tensor, ...]) -> bool:
+        return any(tensor.requires_grad for tensor in (*inputs, *self.module.parameters()))
+
+    def _refresh(self) -> None:
+        now = state(self._tensors.now())
+        if now != self._state:
+            for planned in self.planned:
+                planned.refresh()
+            # Only now: another thread must not compute with what is being replaced.
+            self._state = now
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_state": []}
+
+
+def _within(module: Module, called: set[Any]) -> Iterator[Module]:
+    """The module and what is in it, but for those that are called and what is in them."""
+    if module not in called:
+        yield module
+        for child in module.children():
+            yield from _within(child, called)
