@@ -13,7 +13,7 @@ from torch.nn import Module
 from .folds import Fold
 from .program import Program
 from .running import Planned, Running, computes_plainly, torchs
-from .watching import Modules, Tensors, state
+from .watching import Modules, Tensors
 
 _calls: Any = torch.nn.modules.module
 
@@ -24,7 +24,6 @@ class Part(Running):
     def __init__(self, module: Module, graph: Graph, fused: Mapping[Fold, Planned]) -> None:
         self.module, self.program, self.planned = module, Program(module, graph, fused), list(fused.values())
         self._tensors = Tensors(module for planned in self.planned for module in planned.chain.modules)
-        self._state: list[int] = []
         folded = {module for planned in self.planned for module in planned.chain.modules}
         self._modules = Modules(_within(module, self.program.called - folded), module)
 
@@ -52,15 +51,11 @@ class Part(Running):
         return any(tensor.requires_grad for tensor in (*inputs, *self.module.parameters()))
 
     def _refresh(self) -> None:
-        now = state(self._tensors.now())
-        if now != self._state:
+        news = self._tensors.news()
+        if news is not None:
             for planned in self.planned:
                 planned.refresh()
-            # Only now: another thread must not compute with what is being replaced.
-            self._state = now
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_state": []}
+            self._tensors.remember(news)
 
 
 def _within(module: Module, called: set[Any]) -> Iterator[Module]:

@@ -15,7 +15,7 @@ from torch.nn import Module
 
 from ..functional.arguments import Algorithm
 from .folding import FLOATS, Chain, Layer, planned, spatial_axes, tensors_of
-from .watching import Tensors, state
+from .watching import Tensors
 
 
 def computes_plainly(input: object) -> bool:
@@ -47,28 +47,27 @@ class Planned:
         self.chain, self.algorithm = chain, algorithm
         self._axes = spatial_axes(chain.convolution) + 2
         self._tensors = Tensors(chain.modules)
-        self._plan: tuple[list[int], list[Tensor], Layer | None] = [], [], None
+        self._layer: Layer | None = None
 
     def refresh(self) -> None:
         """Has to come before `compute` whenever something may have changed."""
-        tensors = self._tensors.now()
-        now = state(tensors)
-        if now != self._plan[0]:
-            # The tensors are kept so that no other one gets their identity.
-            self._plan = now, tensors, planned(self.chain, self.algorithm)
+        news = self._tensors.news()
+        if news is not None:
+            self._layer = planned(self.chain, self.algorithm)
+            # Only now: another thread must not compute with what is being replaced.
+            self._tensors.remember(news)
 
     def compute(self, input: Any, residual: Any) -> Any:
         """The result; None where one layer does not take it."""
-        layer = self._plan[2]
-        if layer is None or type(input) is not Tensor or input.dim() != self._axes:
+        if self._layer is None or type(input) is not Tensor or input.dim() != self._axes:
             return None
         try:
-            return layer(input, residual)
+            return self._layer(input, residual)
         except (TypeError, ValueError):
             return None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_plan": ([], [], None)}
+        return {**vars(self), "_layer": None}
 
 
 class Running:

@@ -1,13 +1,17 @@
-"""Whether modules and tensors still are what they were. It is asked at every call: a few passes over lists."""
+"""Whether modules and tensors still are what they were. It is asked at every call, so that it is a few passes over lists."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 from torch import Tensor
 from torch.nn import Module
+
+Groups: TypeAlias = list[dict[str, Any]]
+State: TypeAlias = tuple[list[Tensor | None], list[int], list[int]]
+"""Tensors, how often each was written to, where it lies."""
 
 
 class Modules:
@@ -16,38 +20,30 @@ class Modules:
     def __init__(self, modules: Iterable[Module], hookable: Module) -> None:
         """A hook on `hookable` is none that the graph would miss."""
         self.modules, self.hookable = list(modules), hookable
-        self._looked_at: tuple[list[dict[str, Any]], list[dict[int, Any]]] | None = None
-        self._held: list[tuple[Any, ...]] = []
+        self._groups: Groups = []
+        self._hooks: list[dict[int, Any]] = []
+        self._held: list[Any] = []
 
     def remember(self) -> None:
         """What they hold now is what they were."""
-        self._held = _values(self._look()[0])
+        self._find()
+        self._held = _values(self._groups)
 
     def unchanged(self) -> bool:
         """Whether they are as they were, and no hook is there."""
-        held, hooks = self._looked_at or self._look()
-        if any(hooks):
-            return False
-        try:
-            return _values(held) == self._held
-        except Exception:
-            # Only what is not the same object is compared, and whatever it is may say that it cannot be.
-            return False
+        if not self._groups:
+            self._find()
+        return not any(self._hooks) and _same(_values(self._groups), self._held)
 
-    def _look(self) -> tuple[list[dict[str, Any]], list[dict[int, Any]]]:
-        held = [group for module in self.modules for group in (vars(module), module._modules)]
+    def _find(self) -> None:
         hooked = [module for module in self.modules if module is not self.hookable]
-        hooks = [group for module in hooked for group in (module._forward_hooks, module._forward_pre_hooks)]
-        self._looked_at = held, hooks
-        return self._looked_at
+        self._hooks = [hooks for module in hooked for hooks in (module._forward_hooks, module._forward_pre_hooks)]
+        self._groups = [vars(module) for module in self.modules]
+        self._groups += [module._modules for module in self.modules if module._modules]
 
     def __getstate__(self) -> dict[str, Any]:
         # The modules of a copy have dictionaries of their own.
-        return {**vars(self), "_looked_at": None}
-
-
-def _values(groups: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    return list(map(tuple, map(dict.values, groups)))
+        return {**vars(self), "_groups": [], "_hooks": []}
 
 
 class Tensors:
@@ -55,19 +51,32 @@ class Tensors:
 
     def __init__(self, modules: Iterable[Module]) -> None:
         self.modules = list(modules)
-        self._groups: list[dict[str, Any]] = []
+        self._groups: Groups = []
+        self._state: State = [], [], []
 
-    def now(self) -> list[Tensor]:
-        """Those that the modules have now."""
+    def news(self) -> State | None:
+        """What they are now, if they have been replaced, moved or written to since that was remembered."""
         if not self._groups:
             self._groups = [group for module in self.modules for group in (module._parameters, module._buffers)]
-        return [tensor for tensor in chain.from_iterable(map(dict.values, self._groups)) if tensor is not None]
+        values = _values(self._groups)
+        tensors = [tensor for tensor in values if tensor is not None]
+        state = values, [tensor._version for tensor in tensors], list(map(Tensor.data_ptr, tensors))
+        return None if state[1:] == self._state[1:] and _same(values, self._state[0]) else state
+
+    def remember(self, state: State) -> None:
+        self._state = state
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"modules": self.modules, "_groups": []}
+        return {"modules": self.modules, "_groups": [], "_state": ([], [], [])}
 
 
-def state(tensors: list[Tensor]) -> list[int]:
-    """Another one where a tensor has been replaced, moved, or written to; as long as they are kept."""
-    which = [id(tensor) for tensor in tensors]
-    return which + [tensor._version for tensor in tensors] + [tensor.data_ptr() for tensor in tensors]
+def _values(groups: Groups) -> list[Any]:
+    return list(chain.from_iterable(map(dict.values, groups)))
+
+
+def _same(one: list[Any], other: list[Any]) -> bool:
+    try:
+        return one == other
+    except Exception:
+        # Only what is not the same object is compared, and a tensor for one does not say whether it equals another.
+        return False
