@@ -44,18 +44,23 @@ def accelerate(
     """A copy of a model whose convolutions and pools are computed by convrs on the CPU, for inference.
 
     The modules of the copy stay torch's own objects with their parameters, so that `state_dict`, hooks, names and
-    classes are what they were; only what they run is exchanged. A BatchNorm in evaluation and an activation (ReLU,
-    ReLU6, LeakyReLU, PReLU, SiLU, Hardswish, Sigmoid, Tanh, GELU, Hardtanh) that alone follow a convolution, in the
-    same container, are folded into it.
+    classes are what they were; only what they run is exchanged. What follows a convolution is folded into it: a
+    BatchNorm in evaluation, then the sum with a tensor of the same shape (`+`, `+=`, `torch.add`), then an activation
+    (ReLU, ReLU6, LeakyReLU, PReLU, SiLU, Hardswish, Sigmoid, Tanh, GELU, Hardtanh; all but PReLU as functions too).
     What follows what is found by torch.fx; where the forward of the model cannot be traced, in those of its children
-    that can. New weights (`load_state_dict`, or any change in place that torch sees) are planned at the next call; a
-    write through `.data` or NumPy is not seen. The settings of a module (`stride` ...) are those it had.
+    that can. A traced part runs by its graph, in which functions that pool or convolve are computed by convrs as well.
+
+    So a traced forward has to compute from its arguments and from what its modules hold, and not from global variables.
+    If a module of the part gets a hook, another mode, setting, submodule or forward, the forward runs as it is written
+    and nothing is folded, until that is taken back; a hook that is there already stays where it is, and what is around
+    it is folded. New weights (`load_state_dict`, or any change in place that torch sees) are planned at the next call;
+    a write through `.data` or NumPy is not seen. The settings of a convolution (`stride` ...) are those it had.
 
     A call is torch's as before where a gradient is asked for (so run the copy under `torch.inference_mode()` or
     `torch.no_grad()`), in training, under autocast, compilation, export and tracing, for unbatched inputs, other
-    dtypes than float16, bfloat16, float32 and float64, and on other devices. Nothing is folded where a
-    hook looks at what lies between, nor in 16 bits. Results lie in memory contiguously, also those of channels_last
-    inputs.
+    dtypes than float16, bfloat16, float32 and float64, and on other devices. Nothing is folded under a mode that
+    watches torch's functions, or with an argument that has a default; in 16 bits activations alone are. Results
+    lie in memory contiguously, also those of channels_last inputs.
 
     Args:
         model: any module, in evaluation mode.

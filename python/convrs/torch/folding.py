@@ -108,16 +108,17 @@ def tensors_of(modules: Sequence[Module]) -> list[Tensor]:
 def planned(chain: Chain, algorithm: Algorithm) -> Layer | None:
     """One planned layer of the numbers that the modules hold now; None where it would not compute what torch does."""
     convolution, normalization = chain.convolution, chain.normalization
-    weight, bias = convolution.weight, convolution.bias
-    if not weight.is_cpu or weight.dtype not in FLOATS:
+    weight, bias, tensors = convolution.weight, convolution.bias, tensors_of(chain.modules)
+    floats = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
+    if floats != {weight.dtype} or weight.dtype not in FLOATS or not all(tensor.is_cpu for tensor in tensors):
         return None
     if weight.dtype not in (torch.float32, torch.float64) and (normalization is not None or chain.sum):
         # In 16 bits the product of two weights would be rounded once more before it meets the input, and torch rounds
         # a convolution before it adds to it.
         return None
     if normalization is not None:
-        # A normalisation in training takes the batch's own mean.
-        if normalization.training or any(tensor.dtype != weight.dtype for tensor in _floats(normalization)):
+        if normalization.training:
+            # It takes the batch's own mean.
             return None
         weight, bias = _normalized(convolution, normalization)
     activation = chain.activation
@@ -131,10 +132,6 @@ def planned(chain: Chain, algorithm: Algorithm) -> Layer | None:
         algorithm=algorithm,
     )
     return layer
-
-
-def _floats(module: Module) -> list[Tensor]:
-    return [tensor for tensor in tensors_of([module]) if tensor.is_floating_point()]
 
 
 def _normalized(convolution: Any, module: Any) -> tuple[Tensor, Tensor]:

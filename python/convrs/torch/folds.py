@@ -89,6 +89,8 @@ def _link(node: Node, root: Module) -> _Link | None:
         module = root.get_submodule(str(node.target))
         if opaque(module) or type(module) not in (*CONVOLUTIONS, *NORMALIZATIONS, *ACTIVATIONS) or node.kwargs:
             return None
+    elif node.op not in ("call_function", "call_method"):
+        return None
     elif node.target in FUNCTIONS:
         operands, module = node.args[:1], _as_module(node)
         if module is None:
@@ -133,9 +135,11 @@ def _fold(convolution: Node, links: dict[Node, _Link], taken: set[Node]) -> Fold
 def _longer(fold: Fold, links: dict[Node, _Link], taken: set[Node]) -> Fold | None:
     """With one more step, if that is one which a layer can take over and nobody sees what it computes from."""
     last = fold.nodes[-1]
-    (node, *others) = last.users
+    if len(last.users) != 1:
+        return None
+    (node,) = last.users
     link = links.get(node)
-    if others or link is None or node in taken or link.operands.count(last) != 1:
+    if link is None or node in taken or link.operands.count(last) != 1:
         return None
     if not all(_changes_nothing(between, links) for between in _between(last, node)):
         return None

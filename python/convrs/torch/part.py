@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -23,23 +23,28 @@ class Part(Running):
 
     def __init__(self, module: Module, graph: Graph, fused: Mapping[Fold, Planned]) -> None:
         self.module, self.program, self.planned = module, Program(module, graph, fused), list(fused.values())
-        self._tensors = Tensors(module for planned in self.planned for module in planned.chain.modules)
         folded = {module for planned in self.planned for module in planned.chain.modules}
-        self._modules = Modules(_within(module, self.program.called - folded), module)
+        self._tensors = Tensors(folded)
+        # The program calls the others as the forward would, and what they do is their own.
+        self._modules = Modules((each for each in module.modules() if each not in self.program.called - folded), module)
 
     def watch(self) -> None:
         """From now on it stands for what the modules hold now."""
         self._modules.remember()
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
-        if torch.compiler.is_compiling() or kwargs or not self._takes(args):
+        if torch.compiler.is_compiling():
+            return torchs(self.module)(*args, **kwargs)
+        named = [kwargs[name] for name in self.program.inputs[len(args) :] if name in kwargs]
+        inputs = (*args, *named)
+        if len(named) != len(kwargs) or not self._takes(inputs):
             return torchs(self.module)(*args, **kwargs)
         self._refresh()
-        return self.program.run(args)
+        return self.program.run(inputs)
 
     def _takes(self, inputs: tuple[Any, ...]) -> bool:
         return (
-            len(inputs) == self.program.inputs
+            len(inputs) == len(self.program.inputs)
             and all(map(computes_plainly, inputs))
             and torch._C._len_torch_function_stack() == 0
             and not _calls._has_any_global_hook()
@@ -56,11 +61,3 @@ class Part(Running):
             for planned in self.planned:
                 planned.refresh()
             self._tensors.remember(news)
-
-
-def _within(module: Module, called: set[Any]) -> Iterator[Module]:
-    """The module and what is in it, but for those that are called and what is in them."""
-    if module not in called:
-        yield module
-        for child in module.children():
-            yield from _within(child, called)

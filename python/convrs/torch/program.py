@@ -57,7 +57,7 @@ class Program:
     """The steps of a graph, some of them fused.
 
     Attributes:
-        inputs: how many it takes.
+        inputs: the names of what it takes.
         called: the modules that it calls, each as a step of its own.
     """
 
@@ -76,10 +76,10 @@ class Program:
         for node in nodes:
             last = max((turns.get(user, places[user]) for user in node.users), default=turns.get(node, places[node]))
             spent.setdefault(last, []).append(places[node])
-        self.inputs = sum(node.op == "placeholder" for node in nodes)
+        self.inputs = tuple(str(node.target) for node in nodes if node.op == "placeholder")
         self.called = {step.function for step in steps.values() if isinstance(step, _Call)}
         self._steps = [(step, tuple(spent.get(turn, ()))) for turn, step in sorted(steps.items())]
-        self._empty = [None] * (len(nodes) - self.inputs)
+        self._empty = [None] * (len(nodes) - len(self.inputs))
         self._output = _with_places(nodes[-1].args[0], places)
 
     def run(self, inputs: tuple[Any, ...]) -> Any:

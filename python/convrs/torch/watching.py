@@ -1,4 +1,4 @@
-"""Whether modules and tensors still are what they were. It is asked at every call, so that it is a few passes over lists."""
+"""Whether modules and tensors are what they were. It is asked at every call: a few passes over lists."""
 
 from __future__ import annotations
 
