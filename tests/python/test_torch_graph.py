@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -36,6 +37,7 @@ class Block(nn.Module):
         self.relu, self.pool, self.dropout, self.identity = nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(), nn.Identity()
         self.head, self.scale = nn.Linear(4, 2), nn.Parameter(torch.tensor(0.5))
         self.container = nn.Sequential(nn.Conv2d(4, 4, 1))
+        self.register_buffer("offset", torch.tensor(0.5))
 
     def forward(self, input: Tensor) -> Any:
         return self.way(self, input)
@@ -272,6 +274,38 @@ def test_the_mode_of_every_module_counts(calls: list[int]) -> None:
     assert calls[:2] == [2, 0]
 
 
+def test_what_is_in_training_from_the_beginning_stays_torchs(calls: list[int]) -> None:
+    model = model_of(lambda m, x: m.dropout(m.norm2(m.conv2(x))) + m.conv1(x).relu())
+    for part in (model.norm2, model.dropout):
+        part.train()
+    results = []
+    for network in (model, accelerate(model)):
+        torch.manual_seed(0)
+        with torch.no_grad():
+            results.append(network(IMAGE))
+    torch.testing.assert_close(*results, rtol=1e-5, atol=1e-5)
+    assert sorted(calls) == [0, 1]
+
+
+def test_a_hook_on_what_returns_its_input_is_called(calls: list[int]) -> None:
+    model, seen = model_of(lambda m, x: m.identity(m.conv2(x).relu())), []
+    model.identity.register_forward_hook(lambda *given: seen.append(given))
+    fast = accelerate(model)
+    check(model, fast)
+    assert len(seen) == 2
+    assert calls == [1]
+
+
+def test_what_is_computed_is_not_kept() -> None:
+    kept: list[Any] = []
+    fast = accelerate(model_of(lambda m, x: m.head(m.pool(m.conv1(x).relu()).mean((2, 3)))))
+    fast.pool.register_forward_pre_hook(lambda module, given: kept.append(weakref.ref(given[0])))
+    fast.head.register_forward_pre_hook(lambda module, given: kept.append(kept[0]()))
+    with torch.no_grad():
+        fast(IMAGE)
+    assert kept[1:] == [None]
+
+
 def test_a_function_mode_sees_every_function(calls: list[int]) -> None:
     model = model_of(lambda m, x: F.relu(m.conv2(x)))
     fast = accelerate(model)
@@ -350,11 +384,13 @@ def test_a_copy_has_weights_of_its_own() -> None:
 
 
 def asks_for_a_class(m: Any, x: Any) -> Tensor:
-    return m.conv1(x).relu() if isinstance(x, Tensor) else x
+    result = m.conv1(x).relu()
+    return m.conv2(result) if isinstance(x, Tensor) else result
 
 
 def asks_for_an_attribute(m: Any, x: Any) -> Tensor:
-    return x.tensors if hasattr(x, "tensors") else m.conv1(x).relu()
+    result = m.conv1(x).relu()
+    return x.tensors if hasattr(x, "tensors") else result
 
 
 def writes_into_an_alias(m: Any, x: Tensor) -> Tensor:
@@ -381,13 +417,17 @@ def reads_a_number(m: Any, x: Tensor) -> Tensor:
     return m.conv1(x).relu() * float(m.scale)
 
 
+def reads_a_number_of_a_buffer(m: Any, x: Tensor) -> Tensor:
+    return m.conv1(x).relu() * float(m.offset)
+
+
 def of_another_class(m: Any, x: Tensor) -> Any:
     return OrderedDict(out=m.conv1(x).relu())
 
 
 FORWARDS = [
     *(asks_for_a_class, asks_for_an_attribute, writes_into_an_alias, changes_a_mode, makes_a_tensor, leaves_something),
-    *(reads_a_number, of_another_class),
+    *(reads_a_number, reads_a_number_of_a_buffer, of_another_class),
 ]
 
 
@@ -398,6 +438,7 @@ def test_a_forward_does_all_that_it_did(way: Way) -> None:
     for network in (model, fast):
         with torch.no_grad():
             network.scale.fill_(3)
+            network.offset.fill_(3)
     check(model, fast)
     with torch.no_grad():
         assert type(fast(IMAGE.clone())) is type(model(IMAGE.clone()))
