@@ -39,7 +39,10 @@ def _in_place(function: Callable[..., Any]) -> Callable[..., Any]:
     return noted
 
 
-for _name in ("iadd", "isub", "imul", "itruediv", "ifloordiv", "imod", "ipow", "imatmul", "iand", "ior", "ixor"):
+for _name in (
+    *("iadd", "isub", "imul", "itruediv", "ifloordiv", "imod", "ipow", "imatmul"),
+    *("iand", "ior", "ixor", "ilshift", "irshift"),
+):
     setattr(_Proxy, f"__{_name}__", _in_place(getattr(operator, _name)))
 
 
