@@ -66,7 +66,8 @@ def accelerate(
         model: any module, in evaluation mode.
         algorithm: of the convolutions, as in `convrs.nn`.
         faster_on: an input of the model, or a tuple of all its arguments. Every layer is timed on what it gets
-            there, and those that torch computes faster stay torch's.
+            there, and those that torch computes faster stay torch's. With several threads a layer of torch's costs its
+            neighbours time as well, since torch's threads spin on for milliseconds.
 
     Returns:
         The copy. `convrs.torch.report(copy)` says what became of each module.
