@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import importlib.util
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from .choice import allow_tf32, chosen, use_backend
 from .description import Description, describe
 from .placement import is_foreign, is_tensor
 
-__all__ = ["Description", "allow_tf32", "call", "describe", "to_numpy", "use_backend"]
+__all__ = ["Description", "allow_tf32", "call", "describe", "moved", "to_numpy", "use_backend"]
 
 Array = TypeVar("Array")
 
@@ -56,6 +57,24 @@ def to_numpy(name: str, array: Any) -> NDArray[Any]:
         tensor: NDArray[Any] = _torch().to_numpy(name, array.detach().cpu())
         return tensor
     return libraries.to_numpy(name, array) if is_foreign(array) else cpu.to_numpy(name, array)
+
+
+def moved(
+    function: cpu.Function,
+    weight: Any,
+    bias: Any,
+    parameters: Mapping[str, Any],
+    activation: tuple[str, Sequence[float]] | None,
+    device: Any,
+) -> Any:
+    """What a planned layer runs on a torch device; see `convrs.backends.device.layer.Layer`.
+
+    Raises:
+        ImportError: there is no torch.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise ImportError(f"device is {device}, where torch computes, and torch is not installed")
+    return _torch().Layer(function, weight, bias, parameters, activation, device)
 
 
 @cache

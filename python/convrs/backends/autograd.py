@@ -31,6 +31,14 @@ def asked(arrays: Mapping[str, Any]) -> bool:
     return torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in arrays.values())
 
 
+def without_gradient() -> RuntimeError:
+    """The refusal of a planned layer."""
+    return RuntimeError(
+        "a planned layer computes no gradient, and one is asked for; call it under torch.no_grad(), or pass "
+        "input.detach()"
+    )
+
+
 def call(
     function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any], ours: Compute, torchs: Compute
 ) -> Any:
@@ -45,10 +53,7 @@ def call(
     """
     name = function.__name__
     if not hasattr(torch.nn.functional, name) and not name.startswith("min_pool"):
-        raise RuntimeError(
-            "a planned layer computes no gradient, and one is asked for; call it under torch.no_grad(), or pass "
-            "input.detach()"
-        )
+        raise without_gradient()
     if arrays["out"] is not None:
         raise RuntimeError(
             "out is given and a gradient is asked for: what autograd has seen cannot be overwritten; leave it out, or "

@@ -15,14 +15,17 @@ from torch.utils.dlpack import from_dlpack
 from . import autograd, cpu, device
 from .choice import chosen
 from .cpu import Function
+from .device.layer import Layer
 from .memory import from_numpy, to_numpy
 from .placement import scattered
 
-__all__ = ["Tensor", "call", "call_arrays", "in_torch", "to_numpy"]
+__all__ = ["Layer", "Tensor", "call", "call_arrays", "in_torch", "to_numpy"]
 
 
 def call(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
     """Runs a function of `convrs.functional` on tensors of one device."""
+    if isinstance(function, Layer):
+        return function(**arrays)
     input, forced = arrays["input"], chosen()
     if not isinstance(input, Tensor):
         raise scattered(arrays)

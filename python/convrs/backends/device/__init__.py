@@ -48,12 +48,16 @@ def call(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str,
     """Runs a function of `convrs.functional` in torch, on tensors of one device.
 
     Raises:
-        TypeError: a planned layer, whose weights are laid out for the CPU, or what only the kernels compute.
+        TypeError: a planned layer that was not moved here, or what only the kernels compute.
         ValueError: `out` has another shape than the result, or what the kernels refuse.
     """
     operator = OPERATORS.get(function.__name__)
     if operator is None:
-        raise TypeError("a planned layer computes on the CPU and keeps its weights there; write input.cpu()")
+        place = str(arrays["input"].device)
+        raise TypeError(
+            f"a planned layer computes where its weights live, on the CPU, and input lives on {place}; "
+            f"write layer.to({place!r}), or input.cpu()"
+        )
     tensors = {name: tensor for name, tensor in arrays.items() if name != "out"}
     result = operator(function, tensors, parameters)
     out = arrays["out"]
