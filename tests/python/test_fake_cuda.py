@@ -1,4 +1,4 @@
-"""Routing to a CUDA device without one: which torch function is called with what, and that no tensor strays."""
+"""Routing to a device without one: which torch function is called with what, and that no tensor strays."""
 
 from __future__ import annotations
 
@@ -126,6 +126,29 @@ def test_tf32_is_off_while_a_float32_convolution_is_called(name: str) -> None:
     assert precision.FULL._inside == 0
 
 
+@pytest.mark.parametrize("name", ["mps:0", "xpu:0", "cuda:0"])
+def test_every_device_is_torchs(name: str) -> None:
+    """Functions, what is put together and planned layers; CUDA alone has TF32 to be kept from."""
+    layer = convrs.nn.Conv2d.from_weights(np.ones((2, 2, 3, 3), np.float32), activation="relu")
+    x, w = image(2), torch.randn(2, 2, 3, 3)
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = True
+    try:
+        with FakeDevice(name) as fake:
+            convrs.conv2d(x, w)
+            convrs.max_pool2d(x, 2, padding="same", rule="onnx")
+            layer.to(name)(x)
+            with pytest.raises(TypeError, match=rf"on the CPU, and input lives on {name}; write layer\.to\('{name}'\)"):
+                layer(x)
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+    assert len(fake.called("conv2d")) == 2
+    assert fake.called("index_select")
+    assert fake.called("relu_")
+    flags = {flag for (called, _, _), flag in zip(fake.calls, fake.tf32, strict=True) if called == "conv2d"}
+    assert flags == {not name.startswith("cuda")}
+
+
 def test_out_is_written_on_the_device() -> None:
     x, out = image(2), torch.empty(1, 2, 3, 3)
     with FakeDevice() as fake:
@@ -136,12 +159,6 @@ def test_out_is_written_on_the_device() -> None:
         with pytest.raises(TypeError, match="out has dtype"):
             convrs.max_pool2d(x.double(), 2, out=out)
     assert torch.equal(out, torch.nn.functional.max_pool2d(x, 2))
-
-
-def test_a_planned_layer_says_where_it_computes() -> None:
-    layer = convrs.nn.Conv2d.from_weights(np.zeros((2, 2, 3, 3), np.float32))
-    with FakeDevice(), pytest.raises(TypeError, match=r"on the CPU, .*on cuda:0; write layer\.to\('cuda:0'\)"):
-        layer(image(2))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from .choice import allow_tf32, chosen, use_backend
 from .description import Description, describe
 from .placement import is_foreign, is_tensor
 
-__all__ = ["Description", "allow_tf32", "call", "describe", "moved", "to_numpy", "use_backend"]
+__all__ = ["Description", "allow_tf32", "call", "call_layer", "describe", "moved", "to_numpy", "use_backend"]
 
 Array = TypeVar("Array")
 
@@ -49,6 +49,20 @@ def call(function: cpu.Function, input: Array, others: Mapping[str, Any], **para
     else:
         result = cpu.call(function, arrays, parameters)
     return result
+
+
+def call_layer(run: Callable[[Any, Any, Any], Any], input: Array, residual: Any, out: Any) -> Array:
+    """Runs a planned layer on what may not be plain NumPy arrays.
+
+    Args:
+        run: the kernels' method, or what `moved` has made.
+        input: the argument of the layer; so the others.
+        residual: None if there is none; so `out`.
+    """
+    if is_tensor(input):
+        result: Array = _torch().call_layer(run, input, residual, out)
+        return result
+    return call(cpu.Planned(run), input, {"residual": residual, "out": out})
 
 
 def to_numpy(name: str, array: Any) -> NDArray[Any]:

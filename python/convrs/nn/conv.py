@@ -24,7 +24,7 @@ Activation: TypeAlias = str | tuple[str, Any] | tuple[str, float, float]
 class _Layer:
     """What all convolutions share: a planned kernel and how it is called."""
 
-    __slots__ = ("_activation", "_home", "_layer", "_parameters", "_run", "_run_named", "bias", "weight")
+    __slots__ = ("_activation", "_home", "_layer", "_parameters", "_run", "bias", "weight")
 
     spatial: ClassVar[int]
     transposed: ClassVar[bool]
@@ -70,9 +70,7 @@ class _Layer:
             algorithm,
         )
         # A bound method that is looked up once: a tiny call takes about a microsecond.
-        run = self._layer.run
-        self._run: Any = run
-        self._run_named: Any = lambda input, residual, out: run(input, residual, out)
+        self._run: Any = self._layer.run
         self._home = None
         if not _is_cpu(device):
             self._home = copy(self)
@@ -111,9 +109,8 @@ class _Layer:
 
     def _move(self, device: Any) -> None:
         function = getattr(functional, f"conv{'_transpose' if self.transposed else ''}{self.spatial}d")
-        run = backends.moved(function, self.weight, self.bias, self._parameters, self._activation, device)
-        self._run = self._run_named = run
-        self.weight, self.bias = run.weight, run.bias
+        self._run = backends.moved(function, self.weight, self.bias, self._parameters, self._activation, device)
+        self.weight, self.bias = self._run.weight, self._run.bias
 
     def __call__(self, input: Array, residual: Array | None = None, *, out: Array | None = None) -> Array:
         """Computes the layer.
@@ -132,8 +129,9 @@ class _Layer:
         """
         if type(input) is ndarray and residual is None:
             result: Array = self._run(input, None, out)
-            return result
-        return backends.call(self._run_named, input, {"residual": residual, "out": out})
+        else:
+            result = backends.call_layer(self._run, input, residual, out)
+        return result
 
     def plan(self, shape: Sequence[int]) -> Plan:
         """How an input of that shape would be computed by the kernels.

@@ -40,8 +40,6 @@ ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
 class Layer:
     """What a planned layer runs on a device. 16-bit floats are rounded after the sum and after each step."""
 
-    __name__ = "planned layer"
-
     def __init__(
         self,
         function: Function,
