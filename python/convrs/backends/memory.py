@@ -16,8 +16,6 @@ __all__ = ["from_kernels", "from_numpy", "to_numpy"]
 
 def to_numpy(name: str, tensor: Tensor) -> NDArray[Any]:
     """A NumPy view of a CPU tensor's memory; a copy only where the tensor is lazily conjugated or negated."""
-    if tensor.requires_grad:
-        tensor = tensor.detach()
     # Torch refuses what has no such view, so that a plain tensor is asked nothing twice.
     try:
         if tensor.dtype is torch.bfloat16:
