@@ -87,7 +87,7 @@ class _Layer:
             device: "cpu", or what torch takes as a device: "cuda", "cuda:1", "mps", "xpu", a torch.device.
 
         Returns:
-            Another layer over the same weights; for "cpu" the one that was moved.
+            Another layer of the same weights, which keeps the CPU's with what that has packed; for "cpu" that one.
 
         Raises:
             ValueError: torch has no such device, or the device no such dtype.
