@@ -4,7 +4,7 @@ VENV ?= .venv
 DEMO_VENV ?= .venv-demo
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test test-long check lint inlined bench bench-sweep bench-filters bench-accuracy bench-gpu wheel clean
+.PHONY: help demo test test-long check lint inlined bench bench-sweep bench-filters bench-accuracy bench-beside bench-gpu wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -50,6 +50,9 @@ bench-filters: $(VENV)/benched  ## filters of one channel, 3 to 4096 taps and 3x
 
 bench-accuracy: $(VENV)/benched  ## error of the direct and the Winograd convolution, as a Markdown table
 	$(VENV)/bin/python benches/accuracy.py
+
+bench-beside: $(VENV)/benched  ## what torch and convrs cost each other in one process
+	$(VENV)/bin/python benches/coexistence.py
 
 bench-gpu: $(VENV)/benched  ## what convrs adds to calling torch on a GPU, or on the CPU's tensors without one
 	$(VENV)/bin/python benches/gpu_overhead.py

@@ -251,7 +251,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         (chunk, inside): (Chunk, bool),
         work: &mut Buffers<'_, E::Accumulator>,
     ) -> Patch<E::Accumulator> {
-        let Task { tile, images, group, .. } = *task;
+        let Task { tile, images, group, ref firsts } = *task;
         let (pass, chunk, tile) = match self.union() {
             Some(union) => {
                 let size = std::array::from_fn(|axis| self.passes.plan.tile[axis].min(union[axis].outputs - tile.start[axis]));
@@ -262,7 +262,10 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         };
         let inside = inside && self.passes.count() == 1;
         let request = Request { shape: self.shape, pass, tile, chunk, images, group, pixel_lanes: self.pixel_lanes(), inside };
-        request.in_place(self.input).unwrap_or_else(|| request.staged(self.isa, self.input, work.patch))
+        let blocks = firsts.len().div_ceil(self.passes.plan.block) * self.passes.count();
+        let in_place =
+            if request.is_worth_a_copy(self.input, blocks, self.passes.plan.lanes) { None } else { request.in_place(self.input) };
+        in_place.unwrap_or_else(|| request.staged(self.isa, self.input, work.patch))
     }
 
     /// What one copy of the input serves, if several passes share it.

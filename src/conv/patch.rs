@@ -11,6 +11,12 @@ use crate::array::{Element, View};
 use crate::shape::{AxisPass, ConvShape, PaddingMode};
 use crate::simd::{Isa, Lanes, dispatch};
 
+/// So many channels, so many bytes apart or more, are too much for the sets of an L1 cache and the pages of a TLB.
+const MANY_CHANNELS: usize = 64;
+const FAR_APART: usize = 4096;
+/// How often a tile's pixels must be read by some block for each element that is copied.
+const READS_OF_A_COPY: usize = 2;
+
 /// A tile of the output of one pass.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tile {
@@ -126,6 +132,19 @@ impl Request<'_> {
 
     pub fn first_channel(&self) -> usize {
         self.group * self.shape.in_channels + self.chunk.channels.0
+    }
+
+    /// Whether so many blocks read a copy of the box faster than the input itself: its channels are many and lie far apart.
+    /// Measured with vectors of 32 bytes, 1.05 to 1.3 times as fast; wider ones read where the input lies, as measured with them.
+    pub fn is_worth_a_copy<E: Element>(&self, input: &View<'_, E>, blocks: usize, lanes: usize) -> bool {
+        let distance = input.strides()[1].unsigned_abs() * size_of::<E>();
+        if lanes * size_of::<E>() > 32 || self.chunk.channel_count() < MANY_CHANNELS || distance < FAR_APART {
+            return false;
+        }
+        let taps = self.chunk.tap_counts();
+        let length = |axis: usize| PatchAxis::new(&self.pass[axis], self.tile.size[axis], taps[axis]).length;
+        let (copied, pixels) = ((0..3).map(length).product::<usize>(), self.tile.size.iter().product::<usize>());
+        blocks * pixels >= READS_OF_A_COPY * copied
     }
 
     /// The box inside the input itself, if kernels can read it there.

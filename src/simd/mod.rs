@@ -60,7 +60,7 @@ pub trait Simd: Copy + Send + Sync {
     /// All lanes.
     type Vector: Copy;
     /// Some of the lanes.
-    type Mask: Copy;
+    type Mask: Copy + Into<u64>;
     /// Lanes of a vector.
     const LANES: usize;
     /// Output pixels that, times two vectors, fit the registers beside two weights and one input.
@@ -97,7 +97,19 @@ pub trait Simd: Copy + Send + Sync {
     ///
     /// # Safety
     /// The elements at the lanes of the mask can be read from `from`.
-    unsafe fn load_masked(self, from: *const Self::Scalar, mask: Self::Mask) -> Self::Vector;
+    #[inline(always)]
+    unsafe fn load_masked(self, from: *const Self::Scalar, mask: Self::Mask) -> Self::Vector {
+        let bits: u64 = mask.into();
+        let mut lanes = [Self::Scalar::default(); MOST_LANES];
+        for (lane, value) in lanes[..Self::LANES].iter_mut().enumerate() {
+            if bits >> lane & 1 == 1 {
+                // SAFETY: the caller promises that the element is readable.
+                *value = unsafe { *from.add(lane) };
+            }
+        }
+        // SAFETY: no vector has more lanes.
+        unsafe { self.load(lanes.as_ptr()) }
+    }
     /// The first `count` lanes to memory.
     ///
     /// # Safety

@@ -58,11 +58,6 @@ impl<T: Accumulator, const N: usize> Simd for Portable<T, N> {
         bits
     }
     #[inline(always)]
-    unsafe fn load_masked(self, from: *const T, mask: u64) -> [T; N] {
-        // SAFETY: the caller promises that the elements of the mask are readable.
-        std::array::from_fn(|lane| if mask >> lane & 1 == 1 { unsafe { *from.add(lane) } } else { T::default() })
-    }
-    #[inline(always)]
     unsafe fn store_some(self, to: *mut T, vector: [T; N], count: usize) {
         for (lane, value) in vector.into_iter().enumerate().take(count) {
             // SAFETY: the caller promises `count` writable elements.

@@ -26,7 +26,7 @@ macro_rules! token {
         $token:ident<$scalar:ty>, $vector:ty, lanes $lanes:literal, pixels $pixels:literal, fused $fused:literal, shim $shim:ident,
         zero $zero:ident, splat $splat:ident, load $load:ident, store $store:ident, load_some $load_some:ident,
         store_some $store_some:ident, transpose $transpose:ident, multiply_add $multiply_add:ident,
-        add $add:ident, evens $evens:ident, mask $mask:ident -> $mask_type:ty, load_masked $load_masked:ident
+        $(mask $mask:ty, load_masked $load_masked:ident,)? add $add:ident, evens $evens:ident
         $(, $narrow:ident $load_narrow:ident $store_narrow:ident)*
     ) => {
         impl $token<$scalar> {
@@ -40,11 +40,10 @@ macro_rules! token {
         impl Simd for $token<$scalar> {
             type Scalar = $scalar;
             type Vector = $vector;
-            type Mask = $mask_type;
             const LANES: usize = $lanes;
             const PIXELS: usize = $pixels;
             const FUSED: bool = $fused;
-            const MASKS: bool = true;
+            masks!($($mask, $load_masked)?);
 
             #[inline(always)]
             fn outlined<O: Operation<$scalar>>(self, operation: O) -> O::Output {
@@ -75,16 +74,6 @@ macro_rules! token {
             unsafe fn load_some(self, from: *const $scalar, count: usize) -> $vector {
                 // SAFETY: the token proves the instruction set, the caller the memory.
                 unsafe { $load_some(from.cast(), count) }
-            }
-            #[inline(always)]
-            fn mask(self, bits: u64) -> $mask_type {
-                // SAFETY: the token proves the instruction set.
-                unsafe { $mask(bits) }
-            }
-            #[inline(always)]
-            unsafe fn load_masked(self, from: *const $scalar, mask: $mask_type) -> $vector {
-                // SAFETY: the token proves the instruction set, the caller the memory.
-                unsafe { $load_masked(from.cast(), mask) }
             }
             #[inline(always)]
             unsafe fn store_some(self, to: *mut $scalar, vector: $vector, count: usize) {
@@ -137,87 +126,103 @@ macro_rules! token {
     };
 }
 
+/// The masks of a token: those of AVX-512. AVX2 would need four instructions to make one.
+macro_rules! masks {
+    () => {
+        type Mask = u64;
+        const MASKS: bool = false;
+
+        #[inline(always)]
+        fn mask(self, bits: u64) -> u64 {
+            bits
+        }
+    };
+    ($mask:ty, $load_masked:ident) => {
+        type Mask = $mask;
+        const MASKS: bool = true;
+
+        #[inline(always)]
+        fn mask(self, bits: u64) -> $mask {
+            bits as $mask
+        }
+        #[inline(always)]
+        unsafe fn load_masked(self, from: *const Self::Scalar, mask: $mask) -> Self::Vector {
+            // SAFETY: the token proves the instruction set, the caller the memory.
+            unsafe { $load_masked(from, mask) }
+        }
+    };
+}
+
 // Ten and six pixels by two vectors are the most for which the compiler keeps every pixel pointer in a register.
 token!(
     Avx512<f32>, __m512, lanes 16, pixels 10, fused true, shim with_avx512,
     zero _mm512_setzero_ps, splat _mm512_set1_ps, load _mm512_loadu_ps, store _mm512_storeu_ps, load_some load_some_512_32,
     store_some store_some_512_32, transpose transpose_512_32, multiply_add _mm512_fmadd_ps,
-    add _mm512_add_ps, evens evens_512_32,
-    mask mask_512_32 -> __mmask16, load_masked load_masked_512_32,
+    mask __mmask16, load_masked load_masked_512_32, add _mm512_add_ps, evens evens_512_32,
     F16 load_512_f16 store_512_f16, BF16 load_512_bf16 store_512_bf16
 );
 token!(
     Avx512<f64>, __m512d, lanes 8, pixels 10, fused true, shim with_avx512,
     zero _mm512_setzero_pd, splat _mm512_set1_pd, load _mm512_loadu_pd, store _mm512_storeu_pd, load_some load_some_512_64,
     store_some store_some_512_64, transpose transpose_512_64, multiply_add _mm512_fmadd_pd,
-    add _mm512_add_pd, evens evens_512_64,
-    mask mask_512_64 -> __mmask8, load_masked load_masked_512_64
+    mask __mmask8, load_masked load_masked_512_64, add _mm512_add_pd, evens evens_512_64
 );
 token!(
     Avx512<i16>, __m512i, lanes 32, pixels 10, fused false, shim with_avx512,
     zero _mm512_setzero_si512, splat _mm512_set1_epi16, load _mm512_loadu_si512, store _mm512_storeu_si512, load_some load_some_512_i16,
     store_some store_some_512_i16, transpose transpose_512_16, multiply_add add_product_512_i16,
-    add _mm512_add_epi16, evens evens_512_i16,
-    mask mask_512_16 -> __mmask32, load_masked load_masked_512_i16,
+    mask __mmask32, load_masked load_masked_512_i16, add _mm512_add_epi16, evens evens_512_i16,
     I8 load_512_i8 store_512_i8
 );
 token!(
     Avx512<i32>, __m512i, lanes 16, pixels 10, fused false, shim with_avx512,
     zero _mm512_setzero_si512, splat _mm512_set1_epi32, load _mm512_loadu_si512, store _mm512_storeu_si512, load_some load_some_512_i32,
     store_some store_some_512_i32, transpose transpose_512_32, multiply_add add_product_512_i32,
-    add _mm512_add_epi32, evens evens_512_i32,
-    mask mask_512_32 -> __mmask16, load_masked load_masked_512_i32
+    mask __mmask16, load_masked load_masked_512_i32, add _mm512_add_epi32, evens evens_512_i32
 );
 token!(
     Avx512<i64>, __m512i, lanes 8, pixels 10, fused false, shim with_avx512,
     zero _mm512_setzero_si512, splat _mm512_set1_epi64, load _mm512_loadu_si512, store _mm512_storeu_si512, load_some load_some_512_i64,
     store_some store_some_512_i64, transpose transpose_512_64, multiply_add add_product_512_i64,
-    add _mm512_add_epi64, evens evens_512_i64,
-    mask mask_512_64 -> __mmask8, load_masked load_masked_512_i64
+    mask __mmask8, load_masked load_masked_512_i64, add _mm512_add_epi64, evens evens_512_i64
 );
 token!(
     Avx2<f32>, __m256, lanes 8, pixels 6, fused true, shim with_avx2,
     zero _mm256_setzero_ps, splat _mm256_set1_ps, load _mm256_loadu_ps, store _mm256_storeu_ps, load_some load_some_256_32,
     store_some store_some_256_32, transpose transpose_256_32, multiply_add _mm256_fmadd_ps,
     add _mm256_add_ps, evens evens_256_32,
-    mask mask_256_32 -> __m256i, load_masked _mm256_maskload_ps,
     F16 load_256_f16 store_256_f16, BF16 load_256_bf16 store_256_bf16
 );
 token!(
     Avx2<f64>, __m256d, lanes 4, pixels 6, fused true, shim with_avx2,
     zero _mm256_setzero_pd, splat _mm256_set1_pd, load _mm256_loadu_pd, store _mm256_storeu_pd, load_some load_some_256_64,
     store_some store_some_256_64, transpose transpose_256_64, multiply_add _mm256_fmadd_pd,
-    add _mm256_add_pd, evens evens_256_64,
-    mask mask_256_64 -> __m256i, load_masked _mm256_maskload_pd
+    add _mm256_add_pd, evens evens_256_64
 );
 token!(
     Avx2<i16>, __m256i, lanes 16, pixels 6, fused false, shim with_avx2,
     zero _mm256_setzero_si256, splat _mm256_set1_epi16, load _mm256_loadu_si256, store _mm256_storeu_si256, load_some load_some_256_i16,
     store_some store_some_256_i16, transpose transpose_256_16, multiply_add add_product_256_i16,
     add _mm256_add_epi16, evens evens_256_i16,
-    mask mask_256_16 -> u64, load_masked load_masked_256_i16,
     I8 load_256_i8 store_256_i8
 );
 token!(
     Avx2<i32>, __m256i, lanes 8, pixels 6, fused false, shim with_avx2,
     zero _mm256_setzero_si256, splat _mm256_set1_epi32, load _mm256_loadu_si256, store _mm256_storeu_si256, load_some load_some_256_i32,
     store_some store_some_256_i32, transpose transpose_256_32, multiply_add add_product_256_i32,
-    add _mm256_add_epi32, evens evens_256_i32,
-    mask mask_256_32 -> __m256i, load_masked _mm256_maskload_epi32
+    add _mm256_add_epi32, evens evens_256_i32
 );
 token!(
     Avx2<Complex32>, __m256, lanes 4, pixels 4, fused false, shim with_avx2,
     zero _mm256_setzero_ps, splat splat_complex32, load _mm256_loadu_ps, store _mm256_storeu_ps, load_some load_some_complex32,
     store_some store_some_complex32, transpose transpose_256_64, multiply_add add_product_complex32,
-    add _mm256_add_ps, evens evens_complex32,
-    mask mask_256_64 -> __m256i, load_masked _mm256_maskload_ps
+    add _mm256_add_ps, evens evens_complex32
 );
 token!(
     Avx2<Complex64>, __m256d, lanes 2, pixels 4, fused false, shim with_avx2,
     zero _mm256_setzero_pd, splat splat_complex64, load _mm256_loadu_pd, store _mm256_storeu_pd, load_some load_some_complex64,
     store_some store_some_complex64, transpose transpose_256_128, multiply_add add_product_complex64,
-    add _mm256_add_pd, evens evens_256_128,
-    mask mask_256_128 -> __m256i, load_masked _mm256_maskload_pd
+    add _mm256_add_pd, evens evens_256_128
 );
 
 /// Helpers with the signature of an intrinsic; their callers prove the instruction set.
@@ -311,41 +316,7 @@ helper!(first_256_32(count: usize) -> __m256i {
 helper!(first_256_64(count: usize) -> __m256i {
     _mm256_cmpgt_epi64(_mm256_set1_epi64x(count as i64), _mm256_setr_epi64x(0, 1, 2, 3))
 });
-/// Masks that are plain bits.
-macro_rules! plain_mask {
-    ($($name:ident $mask:ty),*) => { $(
-        /// # Safety
-        /// None is needed: the signature is that of the other masks.
-        #[inline(always)]
-        unsafe fn $name(bits: u64) -> $mask {
-            bits as $mask
-        }
-    )* };
-}
-plain_mask!(mask_512_64 __mmask8, mask_512_32 __mmask16, mask_512_16 __mmask32, mask_256_16 u64);
-helper!(mask_256_32(bits: u64) -> __m256i {
-    let lanes = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
-    _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(bits as i32), lanes), lanes)
-});
-helper!(mask_256_64(bits: u64) -> __m256i {
-    let lanes = _mm256_setr_epi64x(1, 2, 4, 8);
-    _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x(bits as i64), lanes), lanes)
-});
-helper!(mask_256_128(bits: u64) -> __m256i {
-    let lanes = _mm256_setr_epi64x(1, 1, 2, 2);
-    _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x(bits as i64), lanes), lanes)
-});
 helper!(load_masked_512_i16(from: *const i16, mask: __mmask32) -> __m512i { _mm512_maskz_loadu_epi16(mask, from) });
-// AVX2 loads no single 16-bit lanes.
-helper!(load_masked_256_i16(from: *const i16, mask: u64) -> __m256i {
-    let mut lanes = [0i16; 16];
-    for (lane, value) in lanes.iter_mut().enumerate() {
-        if mask >> lane & 1 == 1 {
-            *value = *from.add(lane);
-        }
-    }
-    _mm256_loadu_si256(lanes.as_ptr().cast())
-});
 helper!(load_masked_512_32(from: *const f32, mask: __mmask16) -> __m512 { _mm512_maskz_loadu_ps(mask, from) });
 helper!(load_masked_512_64(from: *const f64, mask: __mmask8) -> __m512d { _mm512_maskz_loadu_pd(mask, from) });
 helper!(load_masked_512_i32(from: *const i32, mask: __mmask16) -> __m512i { _mm512_maskz_loadu_epi32(mask, from) });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 import authority
 import convrs
 import strategies
+from convrs import nn
 from operators import OPERATORS, Operator
 
 X = torch.arange(24.0).reshape(1, 2, 12)
@@ -47,23 +49,76 @@ def test_no_copy_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen[0].strides == tuple(4 * stride for stride in view.stride())
 
 
+def by_layer(input: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    return nn.Conv1d.from_weights(weight, algorithm="direct")(input)
+
+
+def with_residual(input: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    shape = (*input.shape[:-1], input.shape[-1] - weight.shape[-1] + 1)
+    residual = torch.zeros(shape, dtype=input.dtype)
+    return nn.Conv1d.from_weights(weight, algorithm="direct")(input, residual)
+
+
+# A call of a planned layer takes the shortest way there is, and more arguments a longer one.
+each_way = pytest.mark.parametrize("convolve", [convrs.conv1d, by_layer, with_residual])
+Convolve = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+@each_way
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64, torch.int64, torch.complex64])
-def test_dtypes_come_back(dtype: torch.dtype) -> None:
-    assert convrs.conv1d(X.to(dtype), W.to(dtype)).dtype == dtype
+def test_dtypes_come_back(convolve: Convolve, dtype: torch.dtype) -> None:
+    result = convolve(X.to(dtype), W.to(dtype))
+    assert result.dtype == dtype
+    assert torch.equal(result, torch.nn.functional.conv1d(X.double(), W.double()).to(dtype))
 
 
-def test_channels_last_and_views() -> None:
+@each_way
+def test_views(convolve: Convolve) -> None:
+    for view in (X[..., ::2], X.transpose(0, 1).contiguous().transpose(0, 1), X[:, :1].expand(3, 2, 12)):
+        assert torch.equal(convolve(view, W), convolve(view.contiguous(), W))
+
+
+def test_channels_last() -> None:
     image = torch.randn(2, 3, 8, 8).to(memory_format=torch.channels_last)
     weight = torch.randn(4, 3, 3, 3)
     plain = convrs.conv2d(image.contiguous(), weight)
-    assert torch.equal(convrs.conv2d(image, weight), plain)
-    assert torch.equal(convrs.conv2d(image[:, :, ::2], weight), convrs.conv2d(image[:, :, ::2].contiguous(), weight))
+    layer = nn.Conv2d.from_weights(weight, algorithm="direct")
+    for result in (convrs.conv2d(image, weight), layer(image)):
+        assert torch.equal(result, plain)
+        assert result.is_contiguous()
 
 
-def test_lazy_conjugates() -> None:
-    image = torch.randn(1, 2, 9, dtype=torch.complex64).conj()
+@each_way
+def test_lazy_conjugates(convolve: Convolve) -> None:
+    image = torch.randn(1, 2, 9, dtype=torch.complex64)
     weight = torch.randn(2, 2, 3, dtype=torch.complex64)
-    assert torch.equal(convrs.conv1d(image, weight), convrs.conv1d(image.resolve_conj(), weight))
+    for lazy in (image.conj(), image.conj().imag):
+        assert lazy.is_conj() or lazy.is_neg()
+        taps = weight.to(lazy.dtype) if lazy.is_complex() else weight.real
+        assert torch.equal(convolve(lazy, taps), convolve(lazy.resolve_conj().resolve_neg(), taps))
+
+
+class Marked(torch.Tensor):
+    """A tensor of a class of its own."""
+
+
+@each_way
+def test_subclasses_are_tensors(convolve: Convolve) -> None:
+    expected = convolve(X, W)
+    with torch.no_grad():
+        for image in (X.as_subclass(Marked), torch.nn.Parameter(X), X.clone().requires_grad_()):
+            result = convolve(image, W)
+            assert type(result) is torch.Tensor
+            assert not result.requires_grad
+            assert torch.equal(result, expected)
+
+
+@each_way
+def test_what_has_no_numpy_view_is_refused(convolve: Convolve) -> None:
+    with pytest.raises(TypeError, match=r"input must be a dense tensor.*input\.to_dense\(\)"):
+        convolve(X.to_sparse(), W)
+    with pytest.raises(TypeError, match=r"input has dtype torch\.float8_e5m2.*input\.to\(torch\.float32\)"):
+        convolve(X.to(torch.float8_e5m2), W)
 
 
 def test_out_is_written_in_place() -> None:
@@ -104,16 +159,14 @@ def test_mixed_kinds_are_refused(arrays: tuple[Any, ...], words: list[str]) -> N
     assert all(word in str(caught.value) for word in words), caught.value
 
 
-def test_sparse_tensors_are_refused() -> None:
-    with pytest.raises(TypeError, match="dense"):
-        convrs.max_pool1d(torch.eye(4).to_sparse(), 2)
-
-
 def test_refusals_are_the_same_as_for_arrays() -> None:
     with pytest.raises(ValueError, match="stride must be at least 1, got 0"):
         convrs.conv1d(X, W, stride=0)
     with pytest.raises(TypeError, match="weight"):
         convrs.conv1d(X, W.double())
+    for arrays in ((X, None), (X.to("meta"), None)):
+        with pytest.raises(TypeError, match="weight must be an array, got None"):
+            convrs.conv1d(*arrays)
 
 
 # --- other devices: torch computes ---

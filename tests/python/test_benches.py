@@ -94,6 +94,23 @@ def test_a_sweep_draws_its_tables(tmp_path: Path) -> None:
     assert ElementTree.parse(chart).getroot().tag.endswith("svg")
 
 
+def test_each_library_is_measured_alone_and_beside_the_other(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    coexistence = bench("coexistence")
+    monkeypatch.setattr(coexistence, "SECONDS", 0.0)
+    called: list[str] = []
+    for name in coexistence.LIBRARIES:
+        monkeypatch.setitem(coexistence.LIBRARIES, name, lambda threads, name=name: {"": lambda: called.append(name)})
+    orders = {
+        "alone": ["torch"] * 10,
+        "used": ["convrs"] + ["torch"] * 10,
+        "in turn": ["convrs"] + ["convrs", "torch"] * 10,
+    }
+    for beside, order in orders.items():
+        called.clear()
+        assert len(coexistence.measure("torch", beside, 2)) == 1
+        assert called == order
+
+
 def test_products_are_those_on_real_elements(bench: Any) -> None:
     for problem in (
         bench("grid").Problem(2, 4, 6, 5, (11, 3), 1, 1, 2),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 import authority
 import convrs
 import strategies
-from convrs import check
+from convrs import check, nn
 from operators import OPERATORS, Call, Operator, of
+from test_nn import ACTIVATIONS, SMOOTH, layer_of
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -34,10 +36,10 @@ def to_numpy(result: Any) -> Any:
     return authority.from_torch(result.cpu())
 
 
-def agrees(call: Call) -> None:
+def agrees(call: Call, compute: Callable[[Call], Any] = on_cuda) -> None:
     """Within the rounding bound of the reference. 16-bit sums may be rounded once more before the bias is added."""
     try:
-        actual = to_numpy(on_cuda(call))
+        actual = to_numpy(compute(call))
     except (TypeError, ValueError) as error:
         if strategies.DOES_NOT_FIT not in str(error) and "computed on the CPU alone" not in str(error):
             raise
@@ -115,6 +117,53 @@ def test_gradients_are_torchs() -> None:
     x = torch.randn(1, 2, 8, device=CUDA, requires_grad=True)
     convrs.conv1d(x, torch.ones(1, 2, 3, device=CUDA)).sum().backward()
     assert x.grad is not None
+
+
+# --- planned layers ---
+
+
+def by_layer(call: Call) -> Any:
+    call = call.with_parameters(**{name: authority.without_numpy(value) for name, value in call.parameters.items()})
+    return layer_of(call).to(CUDA)(authority.to_torch(call.input).to(CUDA))
+
+
+@pytest.mark.parametrize("operator", of("conv", "conv_transpose"), ids=str)
+@given(data=st.data())
+def test_every_layer_is_the_reference(operator: Operator, data: st.DataObject) -> None:
+    dtype = data.draw(st.sampled_from(operator.dtypes))
+    agrees(data.draw(strategies.calls(operator, dtype, layouts=False)), by_layer)
+
+
+@pytest.mark.parametrize("name", [*ACTIVATIONS, *SMOOTH])
+def test_steps_behind_the_sum(name: str) -> None:
+    activation = {**ACTIVATIONS, **SMOOTH}[name][0]
+    layer = nn.Conv2d.from_weights(np.ones((5, 3, 3, 3)), padding="same", stride=2, activation=activation)
+    image, residual = torch.randn(2, 3, 9, 11).double(), torch.randn(2, 5, 5, 6).double()
+    moved, out = layer.to(CUDA), torch.empty(2, 5, 5, 6, device=CUDA, dtype=torch.float64)
+    assert moved(image.to(CUDA), residual.to(CUDA), out=out) is out
+    torch.testing.assert_close(out.cpu(), layer(image, residual), rtol=1e-9, atol=1e-9)
+
+
+def test_a_layer_computes_on_the_current_stream_without_waiting() -> None:
+    x, layer = torch.zeros(1, 1, 64, 64, device=CUDA), nn.Conv2d(1, 1, 3, device=CUDA, activation="relu")
+    layer(x)
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        torch.cuda._sleep(200_000_000)
+        x.fill_(1)
+        result = layer(x)
+        assert not stream.query()
+    stream.synchronize()
+    torch.testing.assert_close(result.cpu(), layer.to("cpu")(x.cpu()))
+
+
+def test_a_layer_takes_tensors_of_its_device_alone() -> None:
+    layer = nn.Conv1d(1, 1, 2, device=CUDA)
+    assert layer.weight.is_cuda
+    with pytest.raises(TypeError, match=r"input: .* on cpu\); write torch\.as_tensor\(input, device='cuda:0'\)"):
+        layer(torch.zeros(1, 1, 4))
+    with pytest.raises(TypeError, match=r"write layer\.to\('cuda:0'\)"):
+        layer.to("cpu")(torch.zeros(1, 1, 4, device=CUDA))
 
 
 def test_describe_names_the_device() -> None:

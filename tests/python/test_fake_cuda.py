@@ -1,8 +1,7 @@
-"""Routing to a CUDA device without one: which torch function is called with what, and that no tensor strays."""
+"""Routing to a device without one: which torch function is called with what, and that no tensor strays."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,40 +9,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.overrides import TorchFunctionMode
 
 import authority
 import convrs
 import strategies
 from convrs.backends.device import OPERATORS as ROUTED
 from convrs.backends.device import precision
+from fake_device import FakeDevice
 from operators import OPERATORS, Operator
-
-CUDA = torch.device("cuda:0")
-
-
-class FakeCuda(TorchFunctionMode):
-    """Every tensor says that it lives on cuda:0. Calls are recorded, and computed by torch on the CPU."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
-        self.tf32: list[bool] = []
-
-    def __torch_function__(
-        self, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        getters = {torch.Tensor.device.__get__: CUDA, torch.Tensor.is_cuda.__get__: True}
-        if function in getters:
-            return getters[function]
-        if getattr(function, "__name__", "") != "__get__":
-            self.calls.append((function.__name__.removeprefix("_"), args, dict(kwargs or {})))
-            self.tf32.append(torch.backends.cudnn.allow_tf32)
-        return function(*args, **(kwargs or {}))
 
 
 def recorded(name: str, *arrays: torch.Tensor, **parameters: Any) -> list[tuple[str, tuple[Any, ...], dict[str, Any]]]:
-    with FakeCuda() as fake:
+    with FakeDevice() as fake:
         getattr(convrs, name)(*arrays, **parameters)
     return [call for call in fake.calls if call[0] not in ("dim", "is_floating_point")]
 
@@ -139,7 +116,7 @@ def test_tf32_is_off_while_a_float32_convolution_is_called(name: str) -> None:
             (torch.float64, False, True),
         ):
             x, w = image(2).to(dtype), torch.randn(2, 2, 3, 3).to(dtype)
-            with convrs.allow_tf32(allowed), FakeCuda() as fake:
+            with convrs.allow_tf32(allowed), FakeDevice() as fake:
                 getattr(convrs, name)(x, w)
             flags = {flag for (called, _, _), flag in zip(fake.calls, fake.tf32, strict=True) if called == name}
             assert flags == {expected}, (dtype, allowed)
@@ -149,9 +126,32 @@ def test_tf32_is_off_while_a_float32_convolution_is_called(name: str) -> None:
     assert precision.FULL._inside == 0
 
 
+@pytest.mark.parametrize("name", ["mps:0", "xpu:0", "cuda:0"])
+def test_every_device_is_torchs(name: str) -> None:
+    """Functions, what is put together and planned layers; CUDA alone has TF32 to be kept from."""
+    layer = convrs.nn.Conv2d.from_weights(np.ones((2, 2, 3, 3), np.float32), activation="relu")
+    x, w = image(2), torch.randn(2, 2, 3, 3)
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = True
+    try:
+        with FakeDevice(name) as fake:
+            convrs.conv2d(x, w)
+            convrs.max_pool2d(x, 2, padding="same", rule="onnx")
+            layer.to(name)(x)
+            with pytest.raises(TypeError, match=rf"on the CPU, and input lives on {name}; write layer\.to\('{name}'\)"):
+                layer(x)
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+    assert len(fake.called("conv2d")) == 2
+    assert fake.called("index_select")
+    assert fake.called("relu_")
+    flags = {flag for (called, _, _), flag in zip(fake.calls, fake.tf32, strict=True) if called == "conv2d"}
+    assert flags == {not name.startswith("cuda")}
+
+
 def test_out_is_written_on_the_device() -> None:
     x, out = image(2), torch.empty(1, 2, 3, 3)
-    with FakeCuda() as fake:
+    with FakeDevice() as fake:
         assert convrs.max_pool2d(x, 2, out=out) is out
         assert fake.calls[-1][0] == "copy_"
         with pytest.raises(ValueError, match=r"torch\.empty\(\(1, 2, 2, 2\), .*device='cuda:0'"):
@@ -159,12 +159,6 @@ def test_out_is_written_on_the_device() -> None:
         with pytest.raises(TypeError, match="out has dtype"):
             convrs.max_pool2d(x.double(), 2, out=out)
     assert torch.equal(out, torch.nn.functional.max_pool2d(x, 2))
-
-
-def test_a_planned_layer_says_where_it_computes() -> None:
-    layer = convrs.nn.Conv2d.from_weights(np.zeros((2, 2, 3, 3), np.float32))
-    with FakeCuda(), pytest.raises(TypeError, match=r"planned layer.*input\.cpu\(\)"):
-        layer(image(2))
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,13 @@ def test_an_array_on_a_device_is_computed_by_torch(monkeypatch: pytest.MonkeyPat
     np.testing.assert_allclose(result.held.numpy(), convrs.conv1d(X, W), rtol=1e-6)
 
 
+@pytest.mark.parametrize(("number", "name"), [(2, "cuda"), (13, "cuda"), (10, "cuda"), (8, "mps"), (14, "xpu")])
+def test_a_device_is_named_as_torch_names_it(number: int, name: str) -> None:
+    with pytest.raises(TypeError, match=f"input: Foreign of foreign on {name}:1, weight: Foreign of foreign on cpu"):
+        convrs.conv1d(Foreign(X, (number, 1)), Foreign(W))
+    assert torch.device(f"{name}:1").type == name
+
+
 def test_numpy_views_are_taken_by_the_tools() -> None:
     assert convrs.check.compare(Foreign(convrs.conv1d(X, W)), "conv1d", Foreign(X), Foreign(W)).agrees
     with pytest.raises(TypeError, match=r"input lives on cuda:0"):

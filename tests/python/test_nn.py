@@ -185,7 +185,6 @@ def test_a_plan_says_what_will_be_done() -> None:
         ),
         (lambda: nn.Conv1d(4, 3, 1, groups=2), ValueError, "positive multiple of groups = 2"),
         (lambda: nn.ConvTranspose1d(4, 3, 1, groups=2), ValueError, "out_channels must be a positive multiple"),
-        (lambda: nn.Conv1d(2, 2, 1, device="cuda"), ValueError, "device is cuda"),
         # What no input could mend is refused before there is one.
         (lambda: nn.Conv1d.from_weights(np.ones((2, 2, 3)), stride=0), ValueError, "stride must be at least 1"),
         (lambda: nn.Conv1d.from_weights(np.ones((2, 2, 3)), padding=-1), ValueError, "padding must be at least 0"),

@@ -140,14 +140,16 @@ def test_import_brings_no_torch_and_no_tools() -> None:
     assert "torch" not in run("-c", "import sys, convrs.check, convrs.explanation; print(*sys.modules)").split()
 
 
-TIMES = """
-import time, numpy
-begin = time.perf_counter(); import convrs; print(time.perf_counter() - begin)
+SHARE_OF_NUMPY = """
+import time
+begin = time.perf_counter(); import numpy
+middle = time.perf_counter(); import convrs
+print((time.perf_counter() - middle) / (middle - begin))
 """
 
 
-def test_import_takes_at_most_30_ms_more_than_numpy() -> None:
-    assert min(float(run("-c", TIMES)) for _ in range(5)) < 0.030
+def test_import_adds_at_most_half_of_what_numpy_takes() -> None:
+    assert min(float(run("-c", SHARE_OF_NUMPY)) for _ in range(5)) < 0.5
 
 
 # --- types ---

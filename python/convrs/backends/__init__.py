@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from .choice import allow_tf32, chosen, use_backend
 from .description import Description, describe
 from .placement import is_foreign, is_tensor
 
-__all__ = ["Description", "allow_tf32", "call", "describe", "to_numpy", "use_backend"]
+__all__ = ["Description", "allow_tf32", "call", "call_layer", "describe", "moved", "to_numpy", "use_backend"]
 
 Array = TypeVar("Array")
 
@@ -50,12 +51,44 @@ def call(function: cpu.Function, input: Array, others: Mapping[str, Any], **para
     return result
 
 
+def call_layer(run: Callable[[Any, Any, Any], Any], input: Array, residual: Any, out: Any) -> Array:
+    """Runs a planned layer on what may not be plain NumPy arrays.
+
+    Args:
+        run: the kernels' method, or what `moved` has made.
+        input: the argument of the layer; so the others.
+        residual: None if there is none; so `out`.
+    """
+    if is_tensor(input):
+        result: Array = _torch().call_layer(run, input, residual, out)
+        return result
+    return call(cpu.Planned(run), input, {"residual": residual, "out": out})
+
+
 def to_numpy(name: str, array: Any) -> NDArray[Any]:
     """The NumPy array of an argument, wherever it lives; a view where that is possible."""
     if is_tensor(array):
         tensor: NDArray[Any] = _torch().to_numpy(name, array.detach().cpu())
         return tensor
     return libraries.to_numpy(name, array) if is_foreign(array) else cpu.to_numpy(name, array)
+
+
+def moved(
+    function: cpu.Function,
+    weight: Any,
+    bias: Any,
+    parameters: Mapping[str, Any],
+    activation: tuple[str, Sequence[float]] | None,
+    device: Any,
+) -> Any:
+    """What a planned layer runs on a torch device; see `convrs.backends.device.layer.Layer`.
+
+    Raises:
+        ImportError: there is no torch.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise ImportError(f"device is {device}, where torch computes, and torch is not installed")
+    return _torch().Layer(function, weight, bias, parameters, activation, device)
 
 
 @cache

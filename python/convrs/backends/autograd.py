@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from .cpu import Function
+from .cpu import Function, Planned
 
 Compute: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
 """Runs one function on its arrays and parameters."""
@@ -28,7 +28,19 @@ WIDE = {torch.float16: torch.float32, torch.bfloat16: torch.float32}
 
 def asked(arrays: Mapping[str, Any]) -> bool:
     """Whether a call must be differentiable."""
-    return torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in arrays.values())
+    # A loop: a generator alone takes a tenth of what a whole call may.
+    for tensor in arrays.values():
+        if tensor is not None and tensor.requires_grad:
+            return torch.is_grad_enabled()
+    return False
+
+
+def without_gradient() -> RuntimeError:
+    """The refusal of a planned layer."""
+    return RuntimeError(
+        "a planned layer computes no gradient, and one is asked for; call it under torch.no_grad(), or pass "
+        "input.detach()"
+    )
 
 
 def call(
@@ -43,12 +55,8 @@ def call(
         ours: computes it by the kernels.
         torchs: computes it by differentiable functions of torch, on the same arrays.
     """
-    name = function.__name__
-    if not hasattr(torch.nn.functional, name) and not name.startswith("min_pool"):
-        raise RuntimeError(
-            "a planned layer computes no gradient, and one is asked for; call it under torch.no_grad(), or pass "
-            "input.detach()"
-        )
+    if isinstance(function, Planned):
+        raise without_gradient()
     if arrays["out"] is not None:
         raise RuntimeError(
             "out is given and a gradient is asked for: what autograd has seen cannot be overwritten; leave it out, or "
@@ -60,6 +68,7 @@ def call(
             f'rule is "{rule}" and a gradient is asked for, which is computed by the rule "torch" alone; call it under '
             f"torch.no_grad(), or pass input.detach()"
         )
+    name = function.__name__
     names = tuple(key for key in arrays if key != "out")
     with_indices = {**parameters, "return_indices": True} if name.split("_pool")[0] in MAXIMA else parameters
     result = _Differentiable.apply(name, names, with_indices, ours, torchs, *(arrays[key] for key in names))

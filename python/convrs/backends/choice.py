@@ -25,7 +25,7 @@ def use_backend(name: Backend) -> Iterator[None]:
     """Has the calls within it computed by one side, wherever their arrays live: to check one against the other.
 
     Arrays come back in the kind and on the device they came in, copied on the way where that is needed. It holds for
-    the thread or asynchronous task that opened it, not for others. Planned layers are the kernels' own and stay so.
+    the thread or asynchronous task that opened it, not for others. Planned layers compute where their weights live.
 
     Args:
         name: "rust" for the kernels on the CPU, "torch" for torch, which is imported.

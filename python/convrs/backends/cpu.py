@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +18,22 @@ class Function(Protocol):
     __name__: str
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+class Planned:
+    """A planned layer as a function, for arrays that are not simply its own.
+
+    Attributes:
+        run: takes input, residual and out by position.
+    """
+
+    __name__ = "planned layer"
+
+    def __init__(self, run: Callable[[Any, Any, Any], Any]) -> None:
+        self.run = run
+
+    def __call__(self, input: Any, residual: Any, out: Any) -> Any:
+        return self.run(input, residual, out)
 
 
 def call(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 
 from .. import _convrs
 from .choice import chosen, tf32_is_allowed
@@ -61,6 +60,9 @@ def describe(*, look: bool = False) -> Description:
         >>> convrs.backends.describe().routes["NumPy arrays"]
         'the kernels of convrs'
     """
+    # Its import takes longer than that of convrs.
+    from importlib import metadata
+
     try:
         version = metadata.version("torch")
     except metadata.PackageNotFoundError:

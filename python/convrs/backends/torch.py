@@ -14,32 +14,51 @@ from torch.utils.dlpack import from_dlpack
 
 from . import autograd, cpu, device
 from .choice import chosen
-from .cpu import Function
-from .memory import from_numpy, to_numpy
+from .cpu import Function, Planned
+from .device.layer import Layer
+from .memory import from_kernels, from_numpy, to_numpy
 from .placement import scattered
 
-__all__ = ["Tensor", "call", "call_arrays", "in_torch", "to_numpy"]
+__all__ = ["Layer", "Tensor", "call", "call_arrays", "call_layer", "in_torch", "to_numpy"]
 
 
 def call(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
     """Runs a function of `convrs.functional` on tensors of one device."""
-    input, forced = arrays["input"], chosen()
-    if not isinstance(input, Tensor):
-        raise scattered(arrays)
-    home = input.device
-    for array in arrays.values():
-        if array is not None and (not isinstance(array, Tensor) or array.device != home):
-            raise scattered(arrays)
-    if (forced == "torch" and device.has(function)) or (forced is None and home.type != "cpu"):
+    if isinstance(function, Planned):
+        return call_layer(function.run, **arrays)
+    forced, on_cpu = chosen(), _live_on_cpu(arrays)
+    if forced == "torch" or (forced is None and not on_cpu):
         return device.call(function, arrays, parameters)
-    if home.type == "cpu":
-        return _on_cpu(function, arrays, parameters)
-    return _brought_to_cpu(function, arrays, parameters)
+    return (_on_cpu if on_cpu else _brought_to_cpu)(function, arrays, parameters)
+
+
+def call_layer(run: Any, input: Any, residual: Any, out: Any) -> Any:
+    """Runs a planned layer on tensors of the device where its weights live."""
+    if isinstance(run, Layer):
+        return run(input, residual, out)
+    if residual is None and out is None and input.dtype is not torch.bfloat16:
+        # What nearly every call is. Torch gives no view where there is more to ask: gradients, devices, layouts.
+        try:
+            view = input.numpy()
+        except (RuntimeError, TypeError):
+            pass
+        else:
+            return torch.from_numpy(run(view, None, None))
+    arrays = {"input": input, "residual": residual, "out": out}
+    if _live_on_cpu(arrays):
+        return _on_cpu(Planned(run), arrays, {})
+    if chosen() == "rust":
+        return _brought_to_cpu(Planned(run), arrays, {})
+    place = str(input.device)
+    raise TypeError(
+        f"a planned layer computes where its weights live, on the CPU, and input lives on {place}; "
+        f"write layer.to({place!r}), or input.cpu()"
+    )
 
 
 def call_arrays(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
     """Runs it in torch on NumPy arrays, or what becomes one; a planned layer in the kernels, which alone have it."""
-    if not device.has(function):
+    if isinstance(function, Planned):
         return cpu.call(function, arrays, parameters)
     out = arrays["out"]
     tensors: dict[str, Any] = {name: array for name, array in arrays.items() if array is None}
@@ -73,6 +92,20 @@ def devices() -> tuple[str, ...]:
     return (*cuda, *mps, *xpu)
 
 
+def _live_on_cpu(arrays: Mapping[str, Any]) -> bool:
+    """Whether tensors live on the CPU, else all on one other device; raises a TypeError where they live apart."""
+    for array in arrays.values():
+        if array is not None and not (isinstance(array, Tensor) and array.is_cpu):
+            break
+    else:
+        return True
+    home = arrays["input"].device if isinstance(arrays["input"], Tensor) else None
+    for array in arrays.values():
+        if array is not None and not (isinstance(array, Tensor) and array.device == home):
+            raise scattered(arrays)
+    return False
+
+
 def _on_cpu(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
     if "_random_samples" in arrays and arrays["_random_samples"] is None:
         arrays = {**arrays, "_random_samples": _random_samples(function.__name__, arrays["input"])}
@@ -80,14 +113,14 @@ def _on_cpu(function: Function, arrays: Mapping[str, Any], parameters: Mapping[s
         return autograd.call(function, arrays, parameters, partial(_on_cpu, function), partial(in_torch, function))
     views = {name: None if tensor is None else to_numpy(name, tensor) for name, tensor in arrays.items()}
     result = function(**views, **parameters)
-    values, *indices = result if isinstance(result, tuple) else (result,)
+    values, indices = result if isinstance(result, tuple) else (result, None)
     out = arrays["out"]
     if out is None:
-        out = from_numpy(values)
+        out = from_kernels(values)
     elif not out.is_inference():
         # Autograd must see that `out` has changed.
         torch.autograd.graph.increment_version(out)
-    return (out, *map(from_numpy, indices)) if indices else out
+    return out if indices is None else (out, from_kernels(indices))
 
 
 def _brought_to_cpu(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:

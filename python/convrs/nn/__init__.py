@@ -2,7 +2,8 @@
 
 A layer gives what the function of the same name gives, faster: nothing is packed or checked twice, and bias, a residual
 and an activation are applied while the sums are still in the cache. Pools are layers too, with torch.nn's arguments in
-torch.nn's order: they hold the arguments of the function and take as long as it does.
+torch.nn's order: they hold the arguments of the function and take as long as it does. `layer.to("cuda")` is the layer
+with its weights on a device, where torch computes it.
 
 Example:
     >>> import numpy as np

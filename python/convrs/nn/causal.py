@@ -20,6 +20,8 @@ class CausalConv1d:
     A sequence may be given whole, in chunks or step by step: the sums are the same, bit for bit, because every output
     adds the same products in the same order. Between chunks the layer keeps the last dilation * (kernel - 1) inputs.
 
+    It computes on the CPU; on a device a whole sequence is `Conv1d` with padding=((dilation * (kernel - 1), 0),).
+
     The depthwise form (groups = channels) is the short convolution of Mamba (A. Gu and T. Dao, arXiv:2312.00752).
 
     Example:

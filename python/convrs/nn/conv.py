@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy import ndarray
 from numpy.typing import DTypeLike, NDArray
 
-from .. import _convrs, backends
+from .. import _convrs, backends, functional
 from ..functional.arguments import Algorithm, Array, Padding, PaddingMode, Size
 from .plan import Plan
 
@@ -23,15 +24,17 @@ Activation: TypeAlias = str | tuple[str, Any] | tuple[str, float, float]
 class _Layer:
     """What all convolutions share: a planned kernel and how it is called."""
 
-    __slots__ = ("_layer", "_run", "bias", "weight")
+    __slots__ = ("_activation", "_home", "_layer", "_parameters", "_run", "bias", "weight")
 
     spatial: ClassVar[int]
     transposed: ClassVar[bool]
 
-    weight: NDArray[Any]
-    """The weights, read-only."""
-    bias: NDArray[Any] | None
-    """The bias, read-only."""
+    weight: Any
+    """The weights, a read-only NumPy array; where the layer was moved to a device, a tensor there."""
+    bias: Any
+    """The bias likewise, None without one."""
+    _home: Any
+    """The layer on the CPU; None if this is it."""
 
     def _plan(
         self,
@@ -45,9 +48,13 @@ class _Layer:
         padding_mode: PaddingMode,
         activation: Activation | None,
         algorithm: Algorithm,
+        device: Any = None,
     ) -> None:
         self.weight = _read_only("weight", weight)
         self.bias = None if bias is None else _read_only("bias", bias)
+        own = {"output_padding": output_padding} if self.transposed else {"padding_mode": padding_mode}
+        self._parameters = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, **own}
+        self._activation = _with_numbers(activation)
         self._layer = _convrs.Layer(
             self.spatial,
             self.transposed,
@@ -59,17 +66,57 @@ class _Layer:
             dilation,
             groups,
             padding_mode,
-            _with_numbers(activation),
+            self._activation,
             algorithm,
         )
         # A bound method that is looked up once: a tiny call takes about a microsecond.
-        self._run = self._layer.run
+        self._run: Any = self._layer.run
+        self._home = None
+        if not _is_cpu(device):
+            self._home = copy(self)
+            self._move(device)
+
+    def to(self, device: Any) -> Self:
+        """This layer with its weights on another device, where torch computes it, imported for it.
+
+        The weights are moved once. Calls take tensors of that device, or arrays of other libraries there, and give back
+        their kind: the numbers of the CPU to rounding, by the algorithm that torch chooses. 16-bit floats are rounded
+        after each step. Float32 is not shortened to TF32 unless `convrs.allow_tf32` says so.
+
+        Args:
+            device: "cpu", or what torch takes as a device: "cuda", "cuda:1", "mps", "xpu", a torch.device.
+
+        Returns:
+            Another layer of the same weights, which keeps the CPU's with what that has packed; for "cpu" that one.
+
+        Raises:
+            ValueError: torch has no such device, or the device no such dtype.
+            ImportError: there is no torch.
+
+        Example:
+            >>> import numpy as np
+            >>> layer = Conv1d.from_weights(np.ones((1, 1, 2), np.float32))
+            >>> layer.to("cpu") is layer
+            True
+        """
+        home = self if self._home is None else self._home
+        if _is_cpu(device):
+            return home
+        moved = copy(self)
+        moved._home = home
+        moved._move(device)
+        return moved
+
+    def _move(self, device: Any) -> None:
+        function = getattr(functional, f"conv{'_transpose' if self.transposed else ''}{self.spatial}d")
+        self._run = backends.moved(function, self.weight, self.bias, self._parameters, self._activation, device)
+        self.weight, self.bias = self._run.weight, self._run.bias
 
     def __call__(self, input: Array, residual: Array | None = None, *, out: Array | None = None) -> Array:
         """Computes the layer.
 
         Args:
-            input: (batch, in_channels, ...) or (in_channels, ...), in the dtype of the weights.
+            input: (batch, in_channels, ...) or (in_channels, ...), in the dtype of the weights and where they live.
             residual: added before the activation; of the result's shape and dtype.
             out: array that receives the result: its shape, dtype and kind, not overlapping an input.
 
@@ -78,17 +125,20 @@ class _Layer:
 
         Raises:
             ValueError: a shape does not fit.
-            TypeError: a kind or dtype is wrong.
+            TypeError: a kind or dtype is wrong, or an array lives elsewhere than the weights.
         """
         if type(input) is ndarray and residual is None:
-            return self._run(input, None, out)
-        return backends.call(self._call_arrays, input, {"residual": residual, "out": out})
-
-    def _call_arrays(self, input: Any, residual: Any, out: Any) -> Any:
-        return self._run(input, residual, out)
+            result: Array = self._run(input, None, out)
+        else:
+            result = backends.call_layer(self._run, input, residual, out)
+        return result
 
     def plan(self, shape: Sequence[int]) -> Plan:
-        """How an input of that shape would be computed.
+        """How an input of that shape would be computed by the kernels.
+
+        Raises:
+            ValueError: the shape does not fit.
+            TypeError: the layer was moved to a device, where torch chooses and does not tell.
 
         Example:
             >>> import numpy as np
@@ -96,11 +146,18 @@ class _Layer:
             >>> layer.plan((1, 32, 58, 58)).multiply_adds
             57802752
         """
+        if self._home is not None:
+            raise TypeError(
+                f"the layer computes on {self.weight.device}, where torch chooses how and does not tell; "
+                f'the kernels\' plan is layer.to("cpu").plan({tuple(shape)})'
+            )
         fields = self._layer.plan(list(shape))
         return Plan(**{**fields, "tile": tuple(fields["tile"])})
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(weight={self.weight.shape}, dtype={self.weight.dtype})"
+        weight = self.to("cpu").weight
+        device = "" if self._home is None else f", device={str(self.weight.device)!r}"
+        return f"{type(self).__name__}(weight={weight.shape}, dtype={weight.dtype}{device})"
 
 
 class _Conv(_Layer):
@@ -120,17 +177,26 @@ class _Conv(_Layer):
         groups: int = 1,
         bias: bool = True,
         padding_mode: PaddingMode = "zeros",
-        device: str | None = None,
+        device: Any = None,
         dtype: DTypeLike = np.float32,
         *,
         activation: Activation | None = None,
         algorithm: Algorithm = "auto",
     ) -> None:
-        _on_cpu(device)
         shape = (out_channels, _per_group("in_channels", in_channels, groups), *_each(kernel_size, self.spatial))
         weight, drawn = _drawn(shape, out_channels, dtype)
         self._plan(
-            weight, drawn if bias else None, stride, padding, 0, dilation, groups, padding_mode, activation, algorithm
+            weight,
+            drawn if bias else None,
+            stride,
+            padding,
+            0,
+            dilation,
+            groups,
+            padding_mode,
+            activation,
+            algorithm,
+            device,
         )
 
     @classmethod
@@ -242,7 +308,7 @@ class _ConvTranspose(_Layer):
         bias: bool = True,
         dilation: Size = 1,
         padding_mode: PaddingMode = "zeros",
-        device: str | None = None,
+        device: Any = None,
         dtype: DTypeLike = np.float32,
         *,
         activation: Activation | None = None,
@@ -250,7 +316,6 @@ class _ConvTranspose(_Layer):
     ) -> None:
         if padding_mode != "zeros":
             raise ValueError(f'padding_mode is "{padding_mode}": a transposed convolution knows "zeros" only')
-        _on_cpu(device)
         shape = (in_channels, _per_group("out_channels", out_channels, groups), *_each(kernel_size, self.spatial))
         weight, drawn = _drawn(shape, out_channels, dtype)
         self._plan(
@@ -264,6 +329,7 @@ class _ConvTranspose(_Layer):
             "zeros",
             activation,
             algorithm,
+            device,
         )
 
     @classmethod
@@ -379,9 +445,9 @@ def _per_group(name: str, channels: int, groups: int) -> int:
     return channels // groups
 
 
-def _on_cpu(device: object) -> None:
-    if device is not None and str(device) != "cpu":
-        raise ValueError(f'device is {device}: a planned layer computes on the CPU; leave it out or write "cpu"')
+def _is_cpu(device: object) -> bool:
+    """Whether it says the CPU, as a text or as torch's object, or nothing."""
+    return device is None or str(device).partition(":")[0] == "cpu"
 
 
 def _drawn(shape: tuple[int, ...], channels: int, dtype: DTypeLike) -> tuple[NDArray[Any], NDArray[Any]]:

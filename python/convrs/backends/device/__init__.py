@@ -17,7 +17,7 @@ from .extrema import adaptive_max_pool, extremum_pool, fractional_max_pool
 from .means import adaptive_avg_pool, avg_pool, lp_pool
 from .moves import fold, max_unpool, unfold
 
-__all__ = ["call", "has", "into"]
+__all__ = ["call", "into"]
 
 FAMILIES: dict[str, Callable[[Function, Mapping[str, Any], Mapping[str, Any]], Any]] = {
     "conv": conv,
@@ -39,23 +39,15 @@ OPERATORS = {
 }
 
 
-def has(function: Function) -> bool:
-    """Whether torch has the function, as it has all but planned layers."""
-    return function.__name__ in OPERATORS
-
-
 def call(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
     """Runs a function of `convrs.functional` in torch, on tensors of one device.
 
     Raises:
-        TypeError: a planned layer, whose weights are laid out for the CPU, or what only the kernels compute.
+        TypeError: what only the kernels compute.
         ValueError: `out` has another shape than the result, or what the kernels refuse.
     """
-    operator = OPERATORS.get(function.__name__)
-    if operator is None:
-        raise TypeError("a planned layer computes on the CPU and keeps its weights there; write input.cpu()")
     tensors = {name: tensor for name, tensor in arrays.items() if name != "out"}
-    result = operator(function, tensors, parameters)
+    result = OPERATORS[function.__name__](function, tensors, parameters)
     out = arrays["out"]
     if out is None:
         return result
