@@ -36,14 +36,14 @@ def call_layer(run: Any, input: Any, residual: Any, out: Any) -> Any:
     """Runs a planned layer on tensors of the device where its weights live."""
     if isinstance(run, Layer):
         return run(input, residual, out)
-    if residual is None and out is None and input.dtype is not torch.bfloat16:
-        # What nearly every call is. Torch gives no view where there is more to ask: gradients, devices, layouts.
+    if out is None and input.dtype is not torch.bfloat16:
+        # What nearly every call is. There is no view where more has to be asked: gradients, devices, layouts, kinds.
         try:
-            view = input.numpy()
-        except (RuntimeError, TypeError):
+            views = input.numpy(), None if residual is None else residual.numpy()
+        except (AttributeError, RuntimeError, TypeError):
             pass
         else:
-            return torch.from_numpy(run(view, None, None))
+            return torch.from_numpy(run(*views, None))
     arrays = {"input": input, "residual": residual, "out": out}
     if _live_on_cpu(arrays):
         return _on_cpu(Planned(run), arrays, {})
