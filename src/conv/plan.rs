@@ -157,12 +157,12 @@ fn split(pass: &[AxisPass; 3], pixels: usize) -> [usize; 3] {
 
 /// Elements of one channel of the patch, with room for de-interleaved and overrun rows.
 pub(super) fn extents(plan: &Plan, pass: &[AxisPass; 3], tile: [usize; 3], taps: [usize; 3]) -> usize {
-    let length = |axis: usize| PatchAxis::new(&pass[axis], tile[axis], taps[axis]).length;
+    let [depth, height, width] = PatchAxis::all(pass, tile, taps).map(|axis| axis.length);
     let width = match plan.algorithm {
-        Algorithm::Direct => length(2),
+        Algorithm::Direct => width,
         Algorithm::Depthwise | Algorithm::Rows => row_length(&pass[2], tile[2], taps[2], plan.lanes),
     };
-    length(0).saturating_mul(length(1)).saturating_mul(width)
+    depth.saturating_mul(height).saturating_mul(width)
 }
 
 /// Elements of one channel of the patch that lie inside the input, or half of all if that is more: what far taps read in the
@@ -172,7 +172,8 @@ fn room(shape: &ConvShape, plan: &Plan, pass: &[AxisPass; 3], tile: [usize; 3], 
     if plan.algorithm != Algorithm::Direct || shape.mode != PaddingMode::Zeros {
         return all;
     }
-    let inside = |axis: usize| PatchAxis::new(&pass[axis], tile[axis], taps[axis]).length.min(shape.input[axis]);
+    let axes = PatchAxis::all(pass, tile, taps);
+    let inside = |axis: usize| axes[axis].length.min(shape.input[axis]);
     inside(0).saturating_mul(inside(1)).saturating_mul(inside(2)).max(all.div_ceil(2))
 }
 
