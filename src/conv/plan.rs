@@ -78,17 +78,32 @@ fn algorithm(shape: &ConvShape, width: usize, lanes: usize) -> (Algorithm, usize
     }
 }
 
-/// Whether one input channel is computed row by row: sums of so few products would cost less than transposing them.
+/// Whether a group is computed row by row: sums of so few products would cost less than transposing them.
 fn by_rows(shape: &ConvShape, pass: &[AxisPass; 3], lanes: usize) -> bool {
     let width = pass[2].outputs;
-    let sorted = pass[2].input_step <= MOST_STRIDE && filled(width, lanes) * 1.5 > filled(shape.out_channels, lanes);
-    shape.in_channels == 1 && (sorted || algorithm(shape, width, lanes).0 == Algorithm::Depthwise)
+    let otherwise = algorithm(shape, width, lanes);
+    if shape.in_channels == 1 {
+        let sorted = pass[2].input_step <= MOST_STRIDE && filled(width, lanes) * 1.5 > filled(shape.out_channels, lanes);
+        return sorted || otherwise.0 == Algorithm::Depthwise;
+    }
+    // For as many pixels as a vector has lanes, in multiply-adds of vectors, as measured.
+    let (inputs, outputs) = (shape.in_channels as f64, shape.out_channels as f64);
+    let products = pass.iter().map(|axis| axis.taps as f64).product::<f64>() * inputs;
+    let of_pixels = 1.2 / filled(width, lanes);
+    let of_channels = match otherwise {
+        (Algorithm::Direct, block) if block > lanes => 1.0 / filled(shape.out_channels, lanes),
+        (Algorithm::Direct, _) => 1.3 / filled(shape.out_channels, lanes),
+        _ => of_pixels,
+    };
+    let copying = 3.0 * inputs * pass[2].input_step as f64;
+    let transposing = 25.0 * outputs;
+    !shape.transposed && outputs * products * of_pixels + copying < outputs * products * of_channels + transposing
 }
 
 /// Plans one pass of `shape` for vectors of `lanes` elements of `size` bytes.
 pub fn plan(shape: &ConvShape, pass: &[AxisPass; 3], lanes: usize, size: usize) -> Plan {
     if by_rows(shape, pass, lanes)
-        && let Some(tile) = rows::tile(pass, lanes, size)
+        && let Some(tile) = rows::tile(pass, shape.in_channels, lanes, size)
     {
         let chunk_taps = pass.map(|axis| axis.taps);
         let block = rows::CHANNELS.min(shape.out_channels.max(1));

@@ -232,11 +232,13 @@ fn infinite_weights_meet_the_padding() {
 fn the_sizes_reach_every_algorithm() {
     for isa in instruction_sets() {
         let (lanes, _) = lanes_and_pixels::<f32>(isa);
-        let of = |channels, width| algorithms::<f32>(isa, &three_taps(channels, width).shape().unwrap())[0];
-        assert_eq!(of(lanes, 1), Algorithm::Direct);
-        assert_eq!(of(2 * lanes + 1, 23), Algorithm::Direct);
+        let of = |case: Case| algorithms::<f32>(isa, &case.shape().unwrap())[0];
+        assert_eq!(of(three_taps(lanes, 1)), Algorithm::Direct);
+        assert_eq!(of(three_taps(2 * lanes + 1, 23)), Algorithm::Direct);
         for channels in 1..=4 {
-            assert_eq!(of(channels, 3 * lanes), Algorithm::Depthwise);
+            assert_eq!(of(three_taps(channels, 3 * lanes)), Algorithm::Rows);
+            let transposed = Case::transposed([1, 2, 1, 2, 3 * lanes], [2, channels, 1, 2, 3], TRANSPOSED);
+            assert_eq!(of(transposed), Algorithm::Depthwise);
         }
     }
 }
