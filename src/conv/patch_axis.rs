@@ -17,8 +17,8 @@ pub(super) struct PatchAxis {
     pub jump: usize,
 }
 
-/// Columns cost less than the run that they would cut in two while there are at most so many times as many as are kept.
-const NEAR: usize = 8;
+/// From run to run at most so many times the columns of a run: copying the gap between them then costs less than another run.
+const MOST_APART: usize = 8;
 
 impl PatchAxis {
     /// Depth, height and width of a tile of `size` pixels with `taps` taps. Rows are copied one by one, and gaps between them
@@ -26,7 +26,7 @@ impl PatchAxis {
     pub fn all(pass: &[AxisPass; 3], size: [usize; 3], taps: [usize; 3]) -> [Self; 3] {
         let mut axes = std::array::from_fn(|axis| PatchAxis::new(&pass[axis], size[axis], taps[axis]));
         let width: &mut PatchAxis = &mut axes[2];
-        if width.run > 1 && width.jump <= NEAR * width.run {
+        if width.run > 1 && width.jump <= MOST_APART * width.run {
             *width = PatchAxis::natural(&pass[2], size[2], taps[2]);
         }
         axes

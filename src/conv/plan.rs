@@ -31,7 +31,7 @@ pub enum Algorithm {
     Direct,
     /// Neighbouring output pixels of a row; one weight is broadcast to all.
     Depthwise,
-    /// Neighbouring output pixels of one channel that has one input channel, row by row.
+    /// Neighbouring output pixels of a few channels that have few input channels, row by row.
     Rows,
 }
 
