@@ -199,7 +199,7 @@ impl Request<'_> {
             return None;
         }
         let taps = self.chunk.tap_counts();
-        let axes: [_; 3] = std::array::from_fn(|axis| PatchAxis::new(&self.pass[axis], self.tile.size[axis], taps[axis]));
+        let axes = PatchAxis::all(self.pass, self.tile.size, taps);
         let inside = |axis: usize| {
             let up_to = |position: isize| position.clamp(0, axes[axis].length as isize) as usize;
             let begin = up_to(-self.origin(axis));
@@ -237,7 +237,7 @@ impl Request<'_> {
         scratch: &mut [E::Accumulator],
     ) -> Patch<E::Accumulator> {
         let taps = self.chunk.tap_counts();
-        let mut axes: [_; 3] = std::array::from_fn(|axis| PatchAxis::new(&self.pass[axis], self.tile.size[axis], taps[axis]));
+        let mut axes = PatchAxis::all(self.pass, self.tile.size, taps);
         let (mut row, mut interleave, mut phase) = (axes[2].length, 1, 0);
         if let Some(lanes) = self.pixel_lanes {
             axes[2] = PatchAxis::natural(&self.pass[2], self.tile.size[2], taps[2]);

@@ -17,7 +17,21 @@ pub(super) struct PatchAxis {
     pub jump: usize,
 }
 
+/// From run to run at most so many times the columns of a run: copying the gap between them then costs less than another run.
+const MOST_APART: usize = 8;
+
 impl PatchAxis {
+    /// Depth, height and width of a tile of `size` pixels with `taps` taps. Rows are copied one by one, and gaps between them
+    /// left out; columns in vectors, and small gaps with them.
+    pub fn all(pass: &[AxisPass; 3], size: [usize; 3], taps: [usize; 3]) -> [Self; 3] {
+        let mut axes = std::array::from_fn(|axis| PatchAxis::new(&pass[axis], size[axis], taps[axis]));
+        let width: &mut PatchAxis = &mut axes[2];
+        if width.run > 1 && width.jump <= MOST_APART * width.run {
+            *width = PatchAxis::natural(&pass[2], size[2], taps[2]);
+        }
+        axes
+    }
+
     /// The axis of a tile of `outputs` pixels with `taps` taps.
     pub fn new(pass: &AxisPass, outputs: usize, taps: usize) -> Self {
         let length = pass.extent(outputs, taps);

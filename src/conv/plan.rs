@@ -31,7 +31,7 @@ pub enum Algorithm {
     Direct,
     /// Neighbouring output pixels of a row; one weight is broadcast to all.
     Depthwise,
-    /// Neighbouring output pixels of one channel that has one input channel, row by row.
+    /// Neighbouring output pixels of a few channels that have few input channels, row by row.
     Rows,
 }
 
@@ -78,17 +78,32 @@ fn algorithm(shape: &ConvShape, width: usize, lanes: usize) -> (Algorithm, usize
     }
 }
 
-/// Whether one input channel is computed row by row: sums of so few products would cost less than transposing them.
+/// Whether a group is computed row by row: sums of so few products would cost less than transposing them.
 fn by_rows(shape: &ConvShape, pass: &[AxisPass; 3], lanes: usize) -> bool {
     let width = pass[2].outputs;
-    let sorted = pass[2].input_step <= MOST_STRIDE && filled(width, lanes) * 1.5 > filled(shape.out_channels, lanes);
-    shape.in_channels == 1 && (sorted || algorithm(shape, width, lanes).0 == Algorithm::Depthwise)
+    let otherwise = algorithm(shape, width, lanes);
+    if shape.in_channels == 1 {
+        let sorted = pass[2].input_step <= MOST_STRIDE && filled(width, lanes) * 1.5 > filled(shape.out_channels, lanes);
+        return sorted || otherwise.0 == Algorithm::Depthwise;
+    }
+    // For as many pixels as a vector has lanes, in multiply-adds of vectors, as measured.
+    let (inputs, outputs) = (shape.in_channels as f64, shape.out_channels as f64);
+    let products = pass.iter().map(|axis| axis.taps as f64).product::<f64>() * inputs;
+    let of_pixels = 1.2 / filled(width, lanes);
+    let of_channels = match otherwise {
+        (Algorithm::Direct, block) if block > lanes => 1.0 / filled(shape.out_channels, lanes),
+        (Algorithm::Direct, _) => 1.3 / filled(shape.out_channels, lanes),
+        _ => of_pixels,
+    };
+    let copying = 3.0 * inputs * pass[2].input_step as f64;
+    let transposing = 25.0 * outputs;
+    !shape.transposed && outputs * products * of_pixels + copying < outputs * products * of_channels + transposing
 }
 
 /// Plans one pass of `shape` for vectors of `lanes` elements of `size` bytes.
 pub fn plan(shape: &ConvShape, pass: &[AxisPass; 3], lanes: usize, size: usize) -> Plan {
     if by_rows(shape, pass, lanes)
-        && let Some(tile) = rows::tile(pass, lanes, size)
+        && let Some(tile) = rows::tile(pass, shape.in_channels, lanes, size)
     {
         let chunk_taps = pass.map(|axis| axis.taps);
         let block = rows::CHANNELS.min(shape.out_channels.max(1));
@@ -157,12 +172,12 @@ fn split(pass: &[AxisPass; 3], pixels: usize) -> [usize; 3] {
 
 /// Elements of one channel of the patch, with room for de-interleaved and overrun rows.
 pub(super) fn extents(plan: &Plan, pass: &[AxisPass; 3], tile: [usize; 3], taps: [usize; 3]) -> usize {
-    let length = |axis: usize| PatchAxis::new(&pass[axis], tile[axis], taps[axis]).length;
+    let [depth, height, width] = PatchAxis::all(pass, tile, taps).map(|axis| axis.length);
     let width = match plan.algorithm {
-        Algorithm::Direct => length(2),
+        Algorithm::Direct => width,
         Algorithm::Depthwise | Algorithm::Rows => row_length(&pass[2], tile[2], taps[2], plan.lanes),
     };
-    length(0).saturating_mul(length(1)).saturating_mul(width)
+    depth.saturating_mul(height).saturating_mul(width)
 }
 
 /// Elements of one channel of the patch that lie inside the input, or half of all if that is more: what far taps read in the
@@ -172,7 +187,8 @@ fn room(shape: &ConvShape, plan: &Plan, pass: &[AxisPass; 3], tile: [usize; 3], 
     if plan.algorithm != Algorithm::Direct || shape.mode != PaddingMode::Zeros {
         return all;
     }
-    let inside = |axis: usize| PatchAxis::new(&pass[axis], tile[axis], taps[axis]).length.min(shape.input[axis]);
+    let axes = PatchAxis::all(pass, tile, taps);
+    let inside = |axis: usize| axes[axis].length.min(shape.input[axis]);
     inside(0).saturating_mul(inside(1)).saturating_mul(inside(2)).max(all.div_ceil(2))
 }
 

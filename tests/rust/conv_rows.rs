@@ -1,4 +1,4 @@
-//! Depthwise convolutions around every edge of their kernels: rows and tap rows in registers, vectors, tiles, segments.
+//! Few channels a group, around every edge of their kernels: rows and tap rows in registers, vectors, tiles, segments, channels.
 
 use convrs::array::{Activation, Element, View};
 use convrs::conv::{Algorithm, Choice, Layer};
@@ -104,6 +104,28 @@ fn several_outputs_and_depths<E: Tested<Accumulator: Lanes>>() {
             by_rows::<E>(&Case::plain([2, 1, size[0], size[1], size[2]], [channels, 1, taps[0], taps[1], taps[2]], conv));
         }
     }
+}
+
+every_dtype!(several_inputs);
+fn several_inputs<E: Tested<Accumulator: Lanes>>() {
+    // As many outputs as are computed at once, one more, one less, and all vectors of a plane in blocks of every size.
+    for (index, outputs) in [1, 2, 3, 4, 5, 7, 8].into_iter().enumerate() {
+        for (inputs, height) in [(2, 1 + index), (5, 9 - index)] {
+            let lanes = lanes_and_pixels::<E>(instruction_sets().last().unwrap()).0;
+            let taps = [1, 3, 2];
+            let conv = Conv { groups: 2, ..same(taps, MODES[index % 4]) };
+            let case = Case::plain([2, 2 * inputs, 1, height, 5 * lanes + index], [2 * outputs, inputs, 1, 3, 2], conv);
+            if outputs <= 4 { by_rows::<E>(&case) } else { check::<E>(&case) }
+        }
+    }
+    // Strides, dilations, depths.
+    for (stride, dilation) in [(1, 2), (2, 1), (2, 3), (3, 1), (5, 2)] {
+        let conv = Conv { stride: [2, stride, stride], dilation: [1, dilation, dilation], ..same([2, 3, 3], Filled::Zeros) };
+        by_rows::<E>(&Case::plain([1, 3, 3, 12, 190], [3, 3, 2, 3, 3], conv));
+    }
+    // More than one tile, and more than the L1 cache holds.
+    by_rows::<E>(&Case::plain([1, 4, 1, 70, 150], [2, 4, 1, 3, 3], same([1, 3, 3], Filled::Reflect)));
+    by_rows::<E>(&Case::plain([1, 20, 1, 20, 130], [3, 20, 1, 3, 3], same([1, 3, 3], Filled::Zeros)));
 }
 
 every_dtype!(tiles);

@@ -132,7 +132,8 @@ every_dtype!(algorithm);
 fn algorithm<E: Tested<Accumulator: Lanes>>() {
     let mut seen = Vec::new();
     let conv = Conv { before: [0, 1, 1], after: [0, 1, 1], dilation: [1, 1, 2], ..PLAIN };
-    let cases = [33, 3].map(|width| Case::plain([1, 5, 1, 6, width], [70, 5, 1, 3, 3], conv.clone()));
+    let mut cases = [33, 3].map(|width| Case::plain([1, 5, 1, 6, width], [70, 5, 1, 3, 3], conv.clone())).to_vec();
+    cases.push(Case::plain([1, 3000, 1, 1, 33], [70, 3000, 1, 1, 1], PLAIN));
     for (isa, many) in instruction_sets().flat_map(|isa| cases.iter().map(move |case| (isa, case))) {
         let arrays = many.draw::<E>(8, Draw::Rounded);
         let all = bits(&computed(isa, &many.shape().unwrap(), &arrays.operands()));
@@ -148,7 +149,7 @@ fn algorithm<E: Tested<Accumulator: Lanes>>() {
             assert_eq!(bits(&output), all[..output.data.len()], "{few:?} on {isa:?}");
         }
     }
-    for kind in [Algorithm::Depthwise, Algorithm::Direct] {
+    for kind in [Algorithm::Depthwise, Algorithm::Direct, Algorithm::Rows] {
         assert!(seen.contains(&kind), "{kind:?} was not compared");
     }
 }

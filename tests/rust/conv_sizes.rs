@@ -44,11 +44,17 @@ fn three_taps(channels: usize, width: usize) -> Case {
     Case::plain([1, 2, 1, 2, width], [channels, 2, 1, 2, 3], padded)
 }
 
+/// The same sizes with output channels in the vectors, or pixels by the way of patches: never by rows.
+fn transposed_taps(channels: usize, width: usize) -> Case {
+    Case::transposed([1, 2, 1, 2, width], [2, channels, 1, 2, 3], TRANSPOSED)
+}
+
 every_dtype!(channels_around_vectors);
 fn channels_around_vectors<E: Tested<Accumulator: Lanes>>() {
     for channels in channel_edges::<E>() {
         for width in [1, 7, 23] {
             check::<E>(&three_taps(channels, width));
+            check::<E>(&transposed_taps(channels, width));
         }
     }
 }
@@ -58,6 +64,7 @@ fn widths_around_register_tiles<E: Tested<Accumulator: Lanes>>() {
     for width in width_edges::<E>() {
         for channels in [1, 3, 4, 6, 19, 33] {
             check::<E>(&three_taps(channels, width));
+            check::<E>(&transposed_taps(channels, width));
         }
     }
 }
@@ -232,11 +239,12 @@ fn infinite_weights_meet_the_padding() {
 fn the_sizes_reach_every_algorithm() {
     for isa in instruction_sets() {
         let (lanes, _) = lanes_and_pixels::<f32>(isa);
-        let of = |channels, width| algorithms::<f32>(isa, &three_taps(channels, width).shape().unwrap())[0];
-        assert_eq!(of(lanes, 1), Algorithm::Direct);
-        assert_eq!(of(2 * lanes + 1, 23), Algorithm::Direct);
+        let of = |case: Case| algorithms::<f32>(isa, &case.shape().unwrap())[0];
+        assert_eq!(of(three_taps(lanes, 1)), Algorithm::Direct);
+        assert_eq!(of(transposed_taps(2 * lanes + 1, 23)), Algorithm::Direct);
         for channels in 1..=4 {
-            assert_eq!(of(channels, 3 * lanes), Algorithm::Depthwise);
+            assert_eq!(of(three_taps(channels, 3 * lanes)), Algorithm::Rows);
+            assert_eq!(of(transposed_taps(channels, 3 * lanes)), Algorithm::Depthwise);
         }
     }
 }

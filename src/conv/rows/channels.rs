@@ -1,4 +1,4 @@
-//! Micro-kernel for several output channels of one input channel: every vector of the input serves all of them.
+//! Micro-kernel for several output channels of the same input channels: every vector of the input serves all of them.
 
 use super::slide::write;
 use crate::simd::{Operation, Simd};
@@ -12,14 +12,12 @@ pub(in crate::conv) const CHANNELS: usize = 4;
 pub(super) struct Channels<'a, T> {
     /// What the first tap of the first output reads.
     pub input: *const T,
-    /// Distance of what neighbouring taps along depth and height read, and offset of every tap along the width.
-    pub steps: [usize; 2],
-    pub columns: &'a [u32],
-    pub taps: [usize; 3],
-    /// First weight, and distance of the weights of neighbouring channels.
+    /// Offset of every tap of every input channel.
+    pub taps: &'a [u32],
+    /// First weight, and distance of the weights of neighbouring output channels.
     pub weights: *const T,
     pub weight_pitch: isize,
-    /// Channels, at most [`CHANNELS`], rows of each, and outputs of a row.
+    /// Output channels, at most [`CHANNELS`], rows of each, and outputs of a row.
     pub count: usize,
     pub rows: usize,
     pub width: usize,
@@ -41,77 +39,96 @@ impl<T: Copy> Operation<T> for &Channels<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd<Scalar = T>>(self, simd: S) {
-        let vectors = self.width.div_ceil(S::LANES);
-        let (mut row, mut first) = (0, 0);
-        while row < self.rows {
-            macro_rules! blocks {
-                ($($count:literal)*) => {
-                    $(if const { 2 * $count <= S::PIXELS } && vectors - first >= $count {
-                        // SAFETY: whoever makes a `Channels` keeps its promises.
-                        unsafe {
-                            if self.count == CHANNELS {
-                                self.block::<S, CHANNELS, $count>(simd, 0, row, first * S::LANES);
-                            } else {
-                                for channel in 0..self.count {
-                                    self.block::<S, 1, $count>(simd, channel, row, first * S::LANES);
-                                }
-                            }
-                        }
-                        first += $count;
-                        continue;
-                    })*
-                };
+        // SAFETY: whoever makes a `Channels` keeps its promises.
+        unsafe {
+            match self.count {
+                1 => self.blocks::<S, 1>(simd),
+                2 => self.blocks::<S, 2>(simd),
+                3 => self.blocks::<S, 3>(simd),
+                4 => self.blocks::<S, 4>(simd),
+                _ => unreachable!("more channels than are held at once"),
             }
-            blocks!(4 2 1);
-            (row, first) = (row + 1, 0);
         }
     }
 }
 
+/// Where a vector of outputs begins.
+#[derive(Clone, Copy)]
+struct At {
+    row: usize,
+    column: usize,
+}
+
+impl At {
+    /// This place; then it is the next, in rows of `width`.
+    #[inline(always)]
+    fn take(&mut self, lanes: usize, width: usize) -> At {
+        let place = *self;
+        self.column += lanes;
+        if self.column >= width {
+            *self = At { row: self.row + 1, column: 0 };
+        }
+        place
+    }
+}
+
 impl<T: Copy> Channels<'_, T> {
+    /// All outputs of `C` channels.
+    ///
+    /// # Safety
+    /// The promises of [`Channels`] hold.
+    #[inline(always)]
+    unsafe fn blocks<S: Simd<Scalar = T>, const C: usize>(&self, simd: S) {
+        let mut left = self.rows * self.width.div_ceil(S::LANES);
+        let mut next = At { row: 0, column: 0 };
+        while left > 0 {
+            macro_rules! blocks {
+                ($($count:literal)*) => {
+                    // Sums and inputs fit the registers, beside a weight.
+                    $(if const { $count == 1 || (C + 1) * $count <= 2 * (S::PIXELS + 1) } && left >= $count {
+                        let places = std::array::from_fn(|_| next.take(S::LANES, self.width));
+                        // SAFETY: by the contract of this function.
+                        unsafe { self.block::<S, C, $count>(simd, places) };
+                        left -= $count;
+                        continue;
+                    })*
+                };
+            }
+            blocks!(8 4 2 1);
+        }
+    }
+
     /// `V` vectors of `C` channels, each output adding its taps in their order.
     ///
     /// # Safety
     /// The promises of [`Channels`] hold.
     #[inline(always)]
-    unsafe fn block<S: Simd<Scalar = T>, const C: usize, const V: usize>(
-        &self,
-        simd: S,
-        first: usize,
-        output_row: usize,
-        column: usize,
-    ) {
-        let [depth, height, _] = self.taps;
+    unsafe fn block<S: Simd<Scalar = T>, const C: usize, const V: usize>(&self, simd: S, places: [At; V]) {
+        let inputs = places.map(|place| self.input.wrapping_add(place.row * self.pitch + place.column));
+        let weights: [_; C] = std::array::from_fn(|channel| self.weights.wrapping_offset(channel as isize * self.weight_pitch));
         let mut sums = [[simd.zero(); V]; C];
         // SAFETY: by the contract of this function.
         unsafe {
-            let mut weights = self.weights.offset(first as isize * self.weight_pitch);
-            let input = self.input.add(output_row * self.pitch + column);
-            for row in 0..depth * height {
-                let row = row / height * self.steps[0] + row % height * self.steps[1];
-                for &tap in self.columns {
-                    let from = input.add(row + tap as usize);
-                    let mut x = [simd.zero(); V];
+            for (index, &tap) in self.taps.iter().enumerate() {
+                let mut x = [simd.zero(); V];
+                for vector in 0..V {
+                    x[vector] = simd.load(inputs[vector].add(tap as usize));
+                }
+                for channel in 0..C {
+                    let weight = simd.splat(*weights[channel].add(index));
                     for vector in 0..V {
-                        x[vector] = simd.load(from.add(vector * S::LANES));
+                        sums[channel][vector] = simd.multiply_add(x[vector], weight, sums[channel][vector]);
                     }
-                    for channel in 0..C {
-                        let weight = simd.splat(*weights.offset(channel as isize * self.weight_pitch));
-                        for vector in 0..V {
-                            sums[channel][vector] = simd.multiply_add(x[vector], weight, sums[channel][vector]);
-                        }
-                    }
-                    weights = weights.wrapping_add(1);
                 }
             }
-            let last = if self.whole { S::LANES } else { (self.width - column - (V - 1) * S::LANES).min(S::LANES) };
             for channel in 0..C {
-                let at = (first + channel) as isize;
-                let to = self.to.offset(at * self.to_channel + output_row as isize * self.to_row).add(column);
+                let at = channel as isize;
                 let bias = if self.bias.is_null() { None } else { Some(simd.splat(*self.bias.offset(at * self.bias_pitch))) };
                 for vector in 0..V {
-                    let lanes = if vector + 1 == V { last } else { S::LANES };
-                    write(simd, bias, to.add(vector * S::LANES), lanes, sums[channel][vector]);
+                    let At { row, column } = places[vector];
+                    let to = self.to.offset(at * self.to_channel + row as isize * self.to_row).add(column);
+                    let lanes = if self.whole { S::LANES } else { (self.width - column).min(S::LANES) };
+                    write(simd, bias, to, lanes, sums[channel][vector]);
                 }
             }
         }

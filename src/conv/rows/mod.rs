@@ -1,8 +1,9 @@
-//! Depthwise convolutions: one input channel to an output channel, plane by plane, with neighbouring outputs in the vectors.
+//! Few channels a group: plane by plane, with neighbouring outputs in the vectors.
 
 mod channels;
 mod classes;
 mod long;
+mod outputs;
 mod place;
 mod slide;
 mod stage;
@@ -12,9 +13,9 @@ mod weights;
 
 use std::ops::Range;
 
-use self::channels::Channels;
 use self::classes::Classes;
 use self::long::{Long, Segments};
+use self::outputs::Outputs;
 use self::place::{Place, Source};
 use self::slide::Slide;
 use self::stage::Channel;
@@ -22,7 +23,7 @@ use self::weights::Kernel;
 use super::epilogue::Epilogue;
 use super::passes::Passes;
 use super::patch::Tile;
-use crate::array::{Accumulator, Activation, Element, SharedOutput, View, with_scratch};
+use crate::array::{Activation, Element, SharedOutput, View, with_scratch};
 use crate::parallel::Progress;
 use crate::shape::ConvShape;
 use crate::simd::{Isa, Lanes, Operation, Simd, dispatch};
@@ -30,10 +31,7 @@ use crate::simd::{Isa, Lanes, Operation, Simd, dispatch};
 pub(super) use self::channels::CHANNELS;
 pub(super) use self::tile::tile;
 
-/// From this many tap rows on, those that read nothing but zeros outside the input are left out.
-const SKIPPED_TAP_ROWS: usize = 16;
-
-/// A convolution of one input channel a group.
+/// A convolution of few channels a group.
 pub(super) struct Rows<'a, E: Element> {
     pub isa: Isa,
     pub shape: &'a ConvShape,
@@ -49,19 +47,21 @@ impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
     pub fn run(&self, tasks: Range<usize>, progress: &Progress<'_>) {
         let passes = self.passes;
         let (lanes, tile, largest) = (passes.plan.lanes, passes.plan.tile, &passes.largest);
-        let segments = Segments::new(largest, tile[2], lanes);
+        let inputs = self.shape.in_channels;
+        let segments = Segments::new(largest, tile[2], lanes).filter(|_| inputs == 1);
         let row = segments.map_or(0, |segments| segments.row());
         let [turned_input, turned_sums] = segments.map_or([0; 2], |segments| segments.turned());
         let channels = CHANNELS.min(self.shape.out_channels);
-        let taps = channels * largest.iter().map(|axis| axis.taps).product::<usize>();
+        let taps = inputs * largest.iter().map(|axis| axis.taps).product::<usize>();
+        let staged = inputs * tile::staged(largest, tile, lanes);
         let sums = channels * tile::sums(tile, lanes);
-        let sizes = [tile::staged(largest, tile, lanes).max(row), sums.max(row), taps, turned_input, turned_sums];
+        let sizes = [staged.max(row), sums.max(row), channels * taps, turned_input, turned_sums];
         let line = 64;
-        let bytes = sizes.iter().sum::<usize>() * size_of::<E::Accumulator>() + largest[2].taps * size_of::<u32>() + 6 * line;
+        let bytes = sizes.iter().sum::<usize>() * size_of::<E::Accumulator>() + taps * size_of::<u32>() + 6 * line;
         with_scratch(bytes, |scratch| {
             let [staged, sums, weights, turned_input, turned_sums] = sizes.map(|size| scratch.cut(size));
-            let columns = scratch.cut(largest[2].taps);
-            let work = Work { staged, sums, weights, turned_input, turned_sums, columns };
+            let taps = scratch.cut(taps);
+            let work = Work { staged, sums, weights, turned_input, turned_sums, taps };
             dispatch(self.isa, Tasks { rows: self, tasks, progress, work });
         });
     }
@@ -75,8 +75,8 @@ struct Work<'a, T> {
     /// Input and sums of the segments of a row.
     turned_input: &'a mut [T],
     turned_sums: &'a mut [T],
-    /// Offset in a row of every tap.
-    columns: &'a mut [u32],
+    /// Offset of every tap; where one output channel is computed at a time, in a row of one input channel.
+    taps: &'a mut [u32],
 }
 
 /// What the tiles at one place of all planes have in common.
@@ -85,8 +85,8 @@ struct Frame<T> {
     source: Source<T>,
     /// Whether the source is the input itself, of the first channel of the first image.
     in_place: bool,
-    /// Output channels that are computed together.
-    channels: usize,
+    /// Whether several output channels are computed together.
+    together: bool,
     /// Otherwise, how its rows follow each other, and the tap rows of one run down them.
     classes: Classes,
     group: usize,
@@ -161,18 +161,22 @@ impl<E: Element> Tasks<'_, E> {
         if size.contains(&0) {
             return None;
         }
-        let together = shape.out_channels >= CHANNELS;
+        let together = shape.in_channels > 1 || shape.out_channels >= CHANNELS;
         // Tiles are rows only where the largest pass is long.
         let long = !self.work.turned_input.is_empty() && !together;
         let segments = if long { Segments::new(&axes, size[2], plan.lanes) } else { None };
         let place = Place::new(shape, &axes, Tile { start, size }, plan.lanes, segments);
-        let channels = if together { CHANNELS } else { 1 };
         // Many channels are worth a copy, whose vectors are aligned.
         let in_place = if together { None } else { place.in_place::<S, E>(input, shape.mode, self.work.staged) };
         let source = in_place.unwrap_or_else(|| place.copy(self.work.staged));
         let taps = axes.map(|axis| axis.taps);
-        for (tap, offset) in self.work.columns[..taps[2]].iter_mut().enumerate() {
-            *offset = if in_place.is_some() { tap * axes[2].tap_step } else { place.columns.offset(tap) } as u32;
+        let rows = if together { shape.in_channels * taps[0] * taps[1] } else { 1 };
+        for (row, offsets) in self.work.taps.chunks_mut(taps[2]).take(rows).enumerate() {
+            let start = source.tap_row([row / (taps[0] * taps[1]), row / taps[1] % taps[0], row % taps[1]]);
+            for (tap, offset) in offsets.iter_mut().enumerate() {
+                let column = if in_place.is_some() { tap * axes[2].tap_step } else { place.columns.offset(tap) };
+                *offset = (start + column) as u32;
+            }
         }
         let classes = Classes::new(source.pixel_steps[1], source.tap_steps[1], size[1], taps[1]);
         let most = slide::most_rows(S::PIXELS) * classes.step;
@@ -193,7 +197,7 @@ impl<E: Element> Tasks<'_, E> {
             pitch: classes.unit * source.row,
             step: classes.step,
             taps: taps[2],
-            columns: self.work.columns.as_ptr(),
+            columns: self.work.taps.as_ptr(),
             weights: std::ptr::null(),
             tap_rows: group,
             rows: 0,
@@ -207,7 +211,7 @@ impl<E: Element> Tasks<'_, E> {
         };
         let (kernel, output) = (Kernel::new(shape, &axes, weight), (0..3).map(first).sum());
         let in_place = in_place.is_some();
-        Some(Frame { place, source, in_place, channels, classes, group, output, straight, pitch, kernel, slide })
+        Some(Frame { place, source, in_place, together, classes, group, output, straight, pitch, kernel, slide })
     }
 
     #[inline(always)]
@@ -226,12 +230,19 @@ impl<E: Element> Tasks<'_, E> {
             let strides = input.strides();
             from = from.wrapping_offset(image as isize * strides[0] + group as isize * strides[1]);
         } else {
-            Channel { input, mode: shape.mode, image, channel: group }.stage(simd, place, work.staged);
+            for index in 0..shape.in_channels {
+                let channel = Channel { input, mode: shape.mode, image, channel: group * shape.in_channels + index };
+                channel.stage(simd, place, &mut work.staged[index * frame.source.channel..]);
+            }
         }
         let depth = place.tile.size[0];
+        let taps = shape.in_channels * place.axes.iter().map(|axis| axis.taps).product::<usize>();
+        let most = if frame.together { CHANNELS } else { 1 };
         let mut first = channels.start;
         while first < channels.end {
-            let count = frame.channels.min(channels.end - first);
+            // Five channels are three and two, and not four and one.
+            let left = channels.end - first;
+            let count = divided_up(left, divided_up(left, most));
             let weights = frame.kernel.weights(weight, [group, first, count], work.weights);
             for z in 0..depth {
                 let outputs = Outputs { frame, image, channel: group * shape.out_channels + first, count, z, weights };
@@ -239,8 +250,8 @@ impl<E: Element> Tasks<'_, E> {
                     let (row, input, sums) = (&*work.staged, &mut *work.turned_input, &mut *work.turned_sums);
                     Long { segments, row, weights, input, sums, output: work.sums }.run(simd);
                     self.rows.finish(&outputs, work.sums);
-                } else if frame.channels > 1 {
-                    self.rows.channels(simd, &outputs, &work.columns[..place.axes[2].taps], work.sums);
+                } else if frame.together {
+                    self.rows.channels(simd, &outputs, &work.taps[..taps], work.sums);
                 } else {
                     self.rows.plane(simd, from, &outputs, work.sums);
                 }
@@ -252,146 +263,4 @@ impl<E: Element> Tasks<'_, E> {
             first += count;
         }
     }
-}
-
-impl<E: Element> Rows<'_, E> {
-    /// The outputs of one tile at one depth.
-    #[inline(always)]
-    fn plane<S: Simd<Scalar = E::Accumulator>>(
-        &self,
-        simd: S,
-        from: *const E::Accumulator,
-        outputs: &Outputs<'_, E::Accumulator>,
-        sums: &mut [E::Accumulator],
-    ) {
-        let &Outputs { frame, image, channel, z, weights, .. } = outputs;
-        let Frame { place, source, classes, group, pitch, straight, .. } = frame;
-        let height = place.tile.size[1];
-        let strides = self.output.strides();
-        let [depth, tap_rows, tap_columns] = place.axes.map(|axis| axis.taps);
-        // Finite weights times the zeros above and below the input change no sum.
-        let skips = tap_rows >= SKIPPED_TAP_ROWS
-            && classes.count == 1
-            && place.pads_rows(self.shape)
-            && weights.iter().all(|weight| weight.is_finite());
-        if skips {
-            sums[..height * pitch].fill(E::Accumulator::default());
-        }
-        let straight = *straight && !skips;
-        let start = frame.output + (z * place.axes[0].output_step) as isize * strides[2];
-        let target = self.output.channel(image, channel).cast::<E::Accumulator>().wrapping_offset(start);
-        let row_step = place.axes[1].output_step as isize * strides[3];
-        let bias = self.epilogue.bias.as_ref().map(|bias| bias.get([0, 0, 0, 0, channel]).widen());
-        for tap_depth in 0..depth {
-            let input_plane = z * source.pixel_steps[0] + tap_depth * source.tap_steps[0];
-            let there = source.inside[0][0] <= input_plane && input_plane < source.inside[0][1];
-            for first in (0..tap_rows).step_by(*group) {
-                let fresh = tap_depth == 0 && first == 0 && !skips;
-                let count = (*group).min(tap_rows - first);
-                let written = straight && tap_depth + 1 == depth && first + count == tap_rows;
-                for class in 0..classes.count {
-                    let rows = divided_up(height - class, classes.count);
-                    let rows = if skips { place.rows_that_read(first..first + count, self.shape.input[1]) } else { 0..rows };
-                    if rows.is_empty() {
-                        continue;
-                    }
-                    let row = (class + rows.start) * source.pixel_steps[1] + first * classes.unit;
-                    let stored = sums[(class + rows.start) * pitch..].as_mut_ptr();
-                    let inside =
-                        source.inside[1].map(|end| if there { divided_up(end.saturating_sub(row), classes.unit) } else { 0 });
-                    let slide = Slide {
-                        input: from.wrapping_add(input_plane * source.plane + row * source.row),
-                        inside,
-                        weights: weights[(tap_depth * tap_rows + first) * tap_columns..].as_ptr(),
-                        tap_rows: count,
-                        rows: rows.len(),
-                        from: if fresh { std::ptr::null() } else { stored },
-                        to: if written { target.wrapping_offset(class as isize * row_step) } else { stored },
-                        to_pitch: if written { classes.count as isize * row_step } else { frame.slide.from_pitch },
-                        whole: !written,
-                        bias: bias.filter(|_| written),
-                        ..frame.slide
-                    };
-                    simd.outlined(&slide);
-                }
-            }
-        }
-        if !straight {
-            self.finish(outputs, sums);
-        }
-    }
-
-    /// The same for some output channels together.
-    #[inline(always)]
-    fn channels<S: Simd<Scalar = E::Accumulator>>(
-        &self,
-        simd: S,
-        outputs: &Outputs<'_, E::Accumulator>,
-        columns: &[u32],
-        sums: &mut [E::Accumulator],
-    ) {
-        let &Outputs { frame, image, channel, count, z, weights } = outputs;
-        let Frame { place, source, straight, .. } = frame;
-        let rows = place.tile.size[1];
-        let strides = self.output.strides();
-        let start = frame.output + (z * place.axes[0].output_step) as isize * strides[2];
-        let target = self.output.channel(image, channel).cast::<E::Accumulator>().wrapping_offset(start);
-        let bias = self.epilogue.bias.as_ref().filter(|_| *straight);
-        let channels = Channels {
-            input: source.pointer.wrapping_add(z * source.pixel_steps[0] * source.plane),
-            steps: [source.tap_steps[0] * source.plane, source.tap_steps[1] * source.row],
-            columns,
-            taps: place.axes.map(|axis| axis.taps),
-            weights: weights.as_ptr(),
-            weight_pitch: frame.kernel.distance(),
-            count,
-            rows,
-            width: place.tile.size[2],
-            pitch: source.pixel_steps[1] * source.row,
-            to: if *straight { target } else { sums.as_mut_ptr() },
-            to_channel: if *straight { strides[1] } else { (rows * frame.pitch) as isize },
-            to_row: if *straight { place.axes[1].output_step as isize * strides[3] } else { frame.pitch as isize },
-            whole: !straight,
-            bias: bias.map_or(std::ptr::null(), |bias| bias.get([0, 0, 0, 0, channel]) as *const E).cast(),
-            bias_pitch: bias.map_or(0, |bias| bias.strides()[4]),
-        };
-        simd.outlined(&channels);
-        if !straight {
-            self.finish(outputs, sums);
-        }
-    }
-
-    /// Writes the outputs from their sums.
-    #[inline(always)]
-    fn finish(&self, outputs: &Outputs<'_, E::Accumulator>, sums: &mut [E::Accumulator]) {
-        let Rows { epilogue, output, .. } = self;
-        let &Outputs { frame: Frame { place: Place { axes, tile, .. }, pitch, .. }, image, channel, count, z, .. } = outputs;
-        let [_, height, width] = tile.size;
-        let at = |axis: usize, offset: usize| axes[axis].output_start + (tile.start[axis] + offset) * axes[axis].output_step;
-        for row in 0..count * height {
-            let (channel, y) = (channel + row / height, row % height);
-            let sums = &mut sums[row * pitch..][..width];
-            let index = [image, channel, at(0, z), at(1, y), at(2, 0)];
-            let residual = |position: usize| {
-                let [image, channel, z, y, x] = index;
-                let residual = epilogue.residual.as_ref().expect("asked only if there");
-                *residual.get([image, channel, z, y, x + position * axes[2].output_step])
-            };
-            epilogue.apply(channel, sums, residual);
-            // SAFETY: the outputs of a tile are one task's own.
-            unsafe { output.write_row(index, axes[2].output_step, width, |position| E::narrow(sums[position])) };
-        }
-    }
-}
-
-/// The outputs of one tile and some output channels at one depth.
-#[derive(Clone, Copy)]
-struct Outputs<'a, T> {
-    frame: &'a Frame<T>,
-    image: usize,
-    /// The first of `count` output channels.
-    channel: usize,
-    count: usize,
-    z: usize,
-    weights: &'a [T],
 }

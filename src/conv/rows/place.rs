@@ -82,7 +82,8 @@ impl Place {
 #[derive(Clone, Copy)]
 pub(super) struct Source<T> {
     pub pointer: *const T,
-    /// Elements between planes, and between rows.
+    /// Elements between channels, between planes, and between rows.
+    pub channel: usize,
     pub plane: usize,
     pub row: usize,
     /// Planes, and rows, from an output to the next and from a tap to the next.
@@ -95,6 +96,13 @@ pub(super) struct Source<T> {
     pub zeros: *const T,
     /// First and end of the columns that can be read, if not all can.
     pub readable: Option<[isize; 2]>,
+}
+
+impl<T> Source<T> {
+    /// Where the taps of a channel, of one depth and one height begin.
+    pub fn tap_row(&self, [channel, depth, height]: [usize; 3]) -> usize {
+        channel * self.channel + depth * self.tap_steps[0] * self.plane + height * self.tap_steps[1] * self.row
+    }
 }
 
 impl Place {
@@ -125,6 +133,7 @@ impl Place {
         let inside = |axis: usize| [0, shape[2 + axis] as isize].map(|end| (end - self.origins[axis]).max(0) as usize);
         Some(Source {
             pointer: input.pointer().wrapping_offset(first).cast(),
+            channel: strides[1] as usize,
             plane: strides[2] as usize,
             row: strides[3] as usize,
             pixel_steps: [depth.input_step, height.input_step],
@@ -141,6 +150,7 @@ impl Place {
         let row = self.columns.row();
         Source {
             pointer: scratch.as_ptr(),
+            channel: self.staged[0].length * self.staged[1].length * row,
             plane: self.staged[1].length * row,
             row,
             pixel_steps: self.staged.map(|axis| axis.pixel_step),

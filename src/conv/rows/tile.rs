@@ -1,4 +1,4 @@
-//! How large a tile of one channel is, and how its part of the input lies in scratch memory.
+//! How large a tile is, and how its part of the input lies in scratch memory.
 
 use super::long::Segments;
 use crate::conv::patch_axis::PatchAxis;
@@ -61,17 +61,21 @@ pub(super) fn sums(tile: [usize; 3], lanes: usize) -> usize {
     tile[1] * tile[2].next_multiple_of(lanes)
 }
 
-/// The tile of outputs for a pass, unless its kernel is too long to be staged in one piece.
-pub(in crate::conv) fn tile(pass: &[AxisPass; 3], lanes: usize, size: usize) -> Option<[usize; 3]> {
-    let taps = pass.iter().fold(1usize, |product, axis| product.saturating_mul(axis.taps));
+/// The tile of outputs for a pass of so many input channels, unless its kernel is too long to be staged in one piece.
+pub(in crate::conv) fn tile(pass: &[AxisPass; 3], channels: usize, lanes: usize, size: usize) -> Option<[usize; 3]> {
+    let taps = pass.iter().fold(channels, |product, axis| product.saturating_mul(axis.taps));
     if taps == 0 || taps > MOST_TAPS {
         return None;
     }
-    if let Some(tile) = Segments::tile(pass, lanes) {
+    if channels == 1
+        && let Some(tile) = Segments::tile(pass, lanes)
+    {
         return Some(tile);
     }
     let mut tile = pass.map(|axis| axis.outputs.max(1));
-    let fits = |tile, bytes: usize| staged(pass, tile, lanes) <= bytes / size && sums(tile, lanes) <= MOST_OUTPUTS;
+    let fits = |tile, bytes: usize| {
+        staged(pass, tile, lanes).saturating_mul(channels) <= bytes / size && sums(tile, lanes) <= MOST_OUTPUTS
+    };
     if fits(tile, NEAR_BYTES) {
         return Some(tile);
     }
@@ -88,7 +92,8 @@ pub(in crate::conv) fn tile(pass: &[AxisPass; 3], lanes: usize, size: usize) -> 
         }
     }
     for axis in 0..3 {
-        while !fits(tile, FAR_BYTES) && tile[axis] > 1 {
+        // Of several channels a tile of few rows would copy most of them twice.
+        while channels == 1 && !fits(tile, FAR_BYTES) && tile[axis] > 1 {
             halve(&mut tile, axis);
         }
     }
