@@ -93,10 +93,11 @@ macro_rules! float {
             }
             #[inline(always)]
             fn larger(best: $type, value: $type) -> $type {
-                // The sum is the same NaN; `value` itself would have the compiler join the conditions, and miss the
-                // instruction for the maximum.
-                let larger = if value > best { value } else { best };
-                if value.is_nan() { value + value } else { larger }
+                // The instruction for the maximum takes one side's number for the other's NaN: a NaN is in one of the two, and
+                // its bits make the other a NaN. Of zeros with two signs the negative one is left.
+                let one = if value > best { value } else { best };
+                let other = if best > value { best } else { value };
+                <$type>::from_bits(one.to_bits() | other.to_bits())
             }
             #[inline(always)]
             fn as_keys(run: &[$type]) -> Option<&[$type]> {
