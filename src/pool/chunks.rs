@@ -1,32 +1,33 @@
 //! Rows of outputs, chunk by chunk. A chunk is an array of one cache line, which the compiler keeps in vectors of whatever
 //! length the instruction set has.
 
-/// Something that a row of outputs is computed from.
+use std::ops::Range;
+
+/// A row of outputs, and what it is computed from.
 pub(super) trait Chunks: Copy {
     /// What is computed with; a chunk of these is a cache line.
     type Value;
-    /// The outputs.
-    type Output: Copy;
-    /// The outputs from `at` on.
+    /// Writes the outputs from `at` on.
     ///
     /// # Safety
     /// `N` outputs from `at` on are outputs of the row.
-    unsafe fn chunk<const N: usize>(self, at: usize) -> [Self::Output; N];
+    unsafe fn write<const N: usize>(self, at: usize);
 }
 
 /// Writes `count` outputs.
 ///
 /// # Safety
-/// The row has as many outputs, and `to` room for them.
+/// The row has as many outputs.
 #[inline(always)]
-pub(super) unsafe fn write_row<C: Chunks>(row: C, count: usize, to: *mut C::Output) {
+pub(super) unsafe fn write_row<C: Chunks>(row: C, count: usize) {
     // SAFETY: by the contract of this function.
     unsafe {
         match size_of::<C::Value>() {
-            1 => in_chunks::<C, 64, 16>(row, count, to),
-            2 => in_chunks::<C, 32, 8>(row, count, to),
-            4 => in_chunks::<C, 16, 4>(row, count, to),
-            _ => in_chunks::<C, 8, 2>(row, count, to),
+            1 => in_chunks::<C, 64, 16>(row, count),
+            2 => in_chunks::<C, 32, 8>(row, count),
+            4 => in_chunks::<C, 16, 4>(row, count),
+            8 => in_chunks::<C, 8, 2>(row, count),
+            _ => in_chunks::<C, 4, 2>(row, count),
         }
     }
 }
@@ -34,36 +35,39 @@ pub(super) unsafe fn write_row<C: Chunks>(row: C, count: usize, to: *mut C::Outp
 /// # Safety
 /// As for `write_row`.
 #[inline(always)]
-unsafe fn in_chunks<C: Chunks, const MANY: usize, const FEW: usize>(row: C, count: usize, to: *mut C::Output) {
-    // SAFETY: chunks end at `count` at most.
+unsafe fn in_chunks<C: Chunks, const MANY: usize, const FEW: usize>(row: C, count: usize) {
+    let mut done = 0;
+    // SAFETY: there are as many outputs as a chunk has.
     unsafe {
-        let mut at = 0;
-        while at + MANY <= count {
-            write::<C, MANY>(row, at, to);
-            at += MANY;
+        if count >= MANY {
+            let rest = count % MANY;
+            done = if rest <= FEW { count - rest } else { count };
+            overlapping::<C, MANY>(row, 0..done);
         }
-        if at == count {
+        if done == count {
             return;
         }
-        if at > 0 {
-            // Once more what precedes them: cheaper than one by one.
-            return write::<C, MANY>(row, count - MANY, to);
-        }
-        while at + FEW <= count {
-            write::<C, FEW>(row, at, to);
-            at += FEW;
-        }
-        while at < count {
-            write::<C, 1>(row, at, to);
-            at += 1;
+        if count >= FEW {
+            overlapping::<C, FEW>(row, done.min(count - FEW)..count);
+        } else {
+            overlapping::<C, 1>(row, 0..count);
         }
     }
 }
 
+/// Chunks of `N`, of which the last begins earlier where it would end too late: cheaper than one by one.
+///
 /// # Safety
-/// The row has `N` outputs from `at` on, and `to` room for them.
+/// As for `write_row`; there are at least `N` outputs in `range`.
 #[inline(always)]
-unsafe fn write<C: Chunks, const N: usize>(row: C, at: usize, to: *mut C::Output) {
-    // SAFETY: by the contract of this function.
-    unsafe { to.add(at).cast::<[C::Output; N]>().write_unaligned(row.chunk::<N>(at)) }
+unsafe fn overlapping<C: Chunks, const N: usize>(row: C, range: Range<usize>) {
+    let mut at = range.start;
+    loop {
+        // SAFETY: by the contract of this function.
+        unsafe { row.write::<N>(at) };
+        if at + N == range.end {
+            return;
+        }
+        at = (at + N).min(range.end - N);
+    }
 }

@@ -10,82 +10,90 @@ use crate::simd::{opaque, prefetch};
 /// How far ahead of a row memory is asked for what later rows will read, in bytes.
 const AHEAD: usize = 4096;
 
-/// What becomes of the elements of rows.
+/// What becomes of the items of rows.
 pub(super) trait Joining: Copy {
-    /// An element of a row.
+    /// An item of a row.
     type From: Copy;
     /// What is joined.
     type Value: Copy;
     /// What is written.
     type To: Copy;
-    fn lift(self, element: Self::From) -> Self::Value;
+    /// Whether elements of the input are read or of the output written, as every pool does.
+    const OUTER: bool;
+    fn read(self, item: Self::From) -> Self::Value;
     fn combine(self, before: Self::Value, value: Self::Value) -> Self::Value;
-    fn finish(self, value: Self::Value) -> Self::To;
+    fn write(self, value: Self::Value) -> Self::To;
 }
 
-/// Elements of the input into values.
-#[derive(Clone, Copy)]
-pub(super) struct Lift<E, R>(pub R, pub PhantomData<E>);
+/// What the items of a row are.
+pub(super) trait Form<E: Element, R: Reduction<E>>: Copy {
+    type Item: Copy;
+    const OUTER: bool;
+    fn read(reduction: R, item: Self::Item) -> R::Value;
+    fn write(reduction: R, value: R::Value, divisor: i64) -> Self::Item;
+}
 
-impl<E: Element, R: Reduction<E>> Joining for Lift<E, R> {
-    type From = E;
-    type Value = R::Value;
-    type To = R::Value;
+/// Elements of the input or of the output.
+#[derive(Clone, Copy)]
+pub(super) struct Elements;
+
+impl<E: Element, R: Reduction<E>> Form<E, R> for Elements {
+    type Item = E;
+    const OUTER: bool = true;
     #[inline(always)]
-    fn lift(self, element: E) -> R::Value {
-        self.0.lift(element)
+    fn read(reduction: R, item: E) -> R::Value {
+        reduction.lift(item)
+    }
+    #[inline(always)]
+    fn write(reduction: R, value: R::Value, divisor: i64) -> E {
+        reduction.finish(value, divisor)
+    }
+}
+
+/// Values on their way.
+#[derive(Clone, Copy)]
+pub(super) struct Values;
+
+impl<E: Element, R: Reduction<E>> Form<E, R> for Values {
+    type Item = R::Value;
+    const OUTER: bool = false;
+    #[inline(always)]
+    fn read(_: R, item: R::Value) -> R::Value {
+        item
+    }
+    #[inline(always)]
+    fn write(_: R, value: R::Value, _: i64) -> R::Value {
+        value
+    }
+}
+
+/// From items of one form to those of another, with the elements of a window counted where outputs are written.
+#[derive(Clone, Copy)]
+pub(super) struct Step<E, R, From, To>(pub R, pub i64, PhantomData<(E, From, To)>);
+
+impl<E, R, From, To> Step<E, R, From, To> {
+    #[inline(always)]
+    pub fn new(reduction: R, divisor: i64) -> Self {
+        Step(reduction, divisor, PhantomData)
+    }
+}
+
+impl<E: Element, R: Reduction<E>, From: Form<E, R>, To: Form<E, R>> Joining for Step<E, R, From, To> {
+    type From = From::Item;
+    type Value = R::Value;
+    type To = To::Item;
+    const OUTER: bool = From::OUTER || To::OUTER;
+    #[inline(always)]
+    fn read(self, item: From::Item) -> R::Value {
+        From::read(self.0, item)
     }
     #[inline(always)]
     fn combine(self, before: R::Value, value: R::Value) -> R::Value {
         self.0.combine(before, value)
     }
     #[inline(always)]
-    fn finish(self, value: R::Value) -> R::Value {
-        value
-    }
-}
-
-/// Values into values.
-#[derive(Clone, Copy)]
-pub(super) struct Combine<E, R>(pub R, pub PhantomData<E>);
-
-impl<E: Element, R: Reduction<E>> Joining for Combine<E, R> {
-    type From = R::Value;
-    type Value = R::Value;
-    type To = R::Value;
-    #[inline(always)]
-    fn lift(self, value: R::Value) -> R::Value {
-        value
-    }
-    #[inline(always)]
-    fn combine(self, before: R::Value, value: R::Value) -> R::Value {
-        self.0.combine(before, value)
-    }
-    #[inline(always)]
-    fn finish(self, value: R::Value) -> R::Value {
-        value
-    }
-}
-
-/// Values into outputs whose windows have so many elements.
-#[derive(Clone, Copy)]
-pub(super) struct Finish<E, R>(pub R, pub i64, pub PhantomData<E>);
-
-impl<E: Element, R: Reduction<E>> Joining for Finish<E, R> {
-    type From = R::Value;
-    type Value = R::Value;
-    type To = E;
-    #[inline(always)]
-    fn lift(self, value: R::Value) -> R::Value {
-        value
-    }
-    #[inline(always)]
-    fn combine(self, before: R::Value, value: R::Value) -> R::Value {
-        self.0.combine(before, value)
-    }
-    #[inline(always)]
-    fn finish(self, value: R::Value) -> E {
-        self.0.finish(value, self.1)
+    fn write(self, value: R::Value) -> To::Item {
+        To::write(self.0, value, self.1)
     }
 }
 
@@ -106,68 +114,147 @@ impl Grid {
     }
 }
 
-/// Writes for every element of a grid what the elements at its place in each of `all` come to, joined in their order. The `new`
-/// elements that each row reads for the first time follow the last of `all` in memory.
+/// Writes for every item of a grid what the items at its place in each of `all` come to, joined in their order. The `new` items
+/// that each row reads for the first time follow the last of `all` in memory.
 ///
 /// # Safety
-/// There is one to join; each has the elements of the grid, and so has `to`, which does not overlap them.
+/// There is one to join; each has the items of the grid, and so has `to`, which does not overlap them.
 #[inline(always)]
 pub(super) unsafe fn join<J: Joining>(joining: J, all: &[*const J::From], grid: Grid, new: usize, to: *mut J::To) {
-    let last = all[all.len() - 1];
-    for row in 0..grid.rows {
-        let from = row as isize * grid.from;
-        for byte in (0..new * size_of::<J::From>()).step_by(64) {
-            prefetch(last.wrapping_offset(from).wrapping_byte_add(AHEAD + byte));
+    // SAFETY: by the contract of this function.
+    unsafe {
+        match all.len() {
+            2 if J::OUTER => rows::<J, 2, 1, 1>(joining, all, grid, new, [to]),
+            3 if J::OUTER => rows::<J, 3, 1, 1>(joining, all, grid, new, [to]),
+            _ => rows::<J, 0, 1, 1>(joining, all, grid, new, [to]),
         }
-        // SAFETY: by the contract of this function.
-        unsafe { write_row(Joined { joining, all, from }, grid.columns, to.offset(row as isize * grid.to)) };
     }
 }
 
-/// What the elements at `from` come to.
+/// As [`join`], then `STRIDE` neighbours are dealt out to as many rows: a column of the grid is one of each.
 ///
 /// # Safety
-/// There is one to join, and each has that element.
+/// As for [`join`].
 #[inline(always)]
-pub(super) unsafe fn join_one<J: Joining>(joining: J, all: &[*const J::From], from: usize) -> J::To {
+pub(super) unsafe fn deal<J: Joining, const STRIDE: usize>(
+    joining: J,
+    all: &[*const J::From],
+    grid: Grid,
+    new: usize,
+    to: [*mut J::To; STRIDE],
+) {
     // SAFETY: by the contract of this function.
-    unsafe { Joined { joining, all, from: from as isize }.chunk::<1>(0)[0] }
+    unsafe { rows::<J, 0, STRIDE, STRIDE>(joining, all, grid, new, to) }
+}
+
+/// As [`join`], then `STRIDE` neighbours are joined to one: a column of the grid.
+///
+/// # Safety
+/// As for [`join`].
+#[inline(always)]
+pub(super) unsafe fn join_neighbours<J: Joining, const STRIDE: usize>(
+    joining: J,
+    all: &[*const J::From],
+    grid: Grid,
+    new: usize,
+    to: *mut J::To,
+) {
+    // SAFETY: by the contract of this function.
+    unsafe { rows::<J, 0, STRIDE, 1>(joining, all, grid, new, [to]) }
+}
+
+/// `TAPS` is the number of `all`, or 0 if the compiler does not know it.
+///
+/// # Safety
+/// As for [`join`], [`deal`] or [`join_neighbours`].
+#[inline(always)]
+unsafe fn rows<J: Joining, const TAPS: usize, const STRIDE: usize, const TARGETS: usize>(
+    joining: J,
+    all: &[*const J::From],
+    grid: Grid,
+    new: usize,
+    to: [*mut J::To; TARGETS],
+) {
+    let last = all[all.len() - 1];
+    let mut row = Joined::<J, TAPS, STRIDE, TARGETS> { joining, all, from: 0, to };
+    for _ in 0..grid.rows {
+        for byte in (0..new * size_of::<J::From>()).step_by(64) {
+            prefetch(last.wrapping_offset(row.from).wrapping_byte_add(AHEAD + byte));
+        }
+        // SAFETY: by the contract of this function.
+        unsafe { write_row(row, grid.columns) };
+        row.from += grid.from;
+        for target in 0..TARGETS {
+            row.to[target] = row.to[target].wrapping_offset(grid.to);
+        }
+    }
+}
+
+/// What the items at `from` come to.
+///
+/// # Safety
+/// There is one to join, and each has that item.
+#[inline(always)]
+pub(super) unsafe fn join_one<J: Joining>(joining: J, all: &[*const J::From], from: isize) -> J::To {
+    // SAFETY: by the contract of this function.
+    unsafe {
+        let mut value = joining.read(*all.get_unchecked(0).offset(from));
+        for one in all.get_unchecked(1..) {
+            value = joining.combine(value, joining.read(*one.offset(from)));
+        }
+        joining.write(value)
+    }
 }
 
 #[derive(Clone, Copy)]
-struct Joined<'a, J: Joining> {
+struct Joined<'a, J: Joining, const TAPS: usize, const STRIDE: usize, const TARGETS: usize> {
     joining: J,
     all: &'a [*const J::From],
     from: isize,
+    to: [*mut J::To; TARGETS],
 }
 
-impl<J: Joining> Chunks for Joined<'_, J> {
-    type Value = J::Value;
-    type Output = J::To;
+impl<J: Joining, const TAPS: usize, const STRIDE: usize, const TARGETS: usize> Chunks for Joined<'_, J, TAPS, STRIDE, TARGETS> {
+    type Value = [J::Value; STRIDE];
 
     #[inline(always)]
-    unsafe fn chunk<const N: usize>(self, at: usize) -> [J::To; N] {
-        let Joined { joining, all, from } = self;
-        let from = from + at as isize;
-        // SAFETY: the lanes are those that the caller promises; there is one to join. That the compiler knows nothing about the
-        // pointers keeps it from loading several of them at once, which would take the place of vectors of elements.
+    unsafe fn write<const N: usize>(self, at: usize) {
+        let Joined { joining, all, from, to } = self;
+        let from = from + (at * STRIDE) as isize;
+        let taps = if TAPS > 0 { TAPS } else { all.len() };
+        // SAFETY: the columns are those that the caller promises; there is one row to join. That the compiler knows nothing about
+        // the pointers keeps it from loading several of them at once, which would take the place of vectors of items.
         unsafe {
-            let first: [J::From; N] = opaque(all.get_unchecked(0).offset(from)).cast::<[J::From; N]>().read_unaligned();
-            let mut values = [joining.lift(first[0]); N];
+            let first = opaque(all.get_unchecked(0).offset(from)).cast::<[[J::From; STRIDE]; N]>().read_unaligned();
+            let mut values = [[joining.read(first[0][0]); STRIDE]; N];
             for lane in 0..N {
-                values[lane] = joining.lift(first[lane]);
-            }
-            for one in all.get_unchecked(1..) {
-                let elements: [J::From; N] = opaque(one.offset(from)).cast::<[J::From; N]>().read_unaligned();
-                for lane in 0..N {
-                    values[lane] = joining.combine(values[lane], joining.lift(elements[lane]));
+                for place in 0..STRIDE {
+                    values[lane][place] = joining.read(first[lane][place]);
                 }
             }
-            let mut outputs = [joining.finish(values[0]); N];
-            for lane in 0..N {
-                outputs[lane] = joining.finish(values[lane]);
+            for tap in 1..taps {
+                let items = opaque(all.get_unchecked(tap).offset(from)).cast::<[[J::From; STRIDE]; N]>().read_unaligned();
+                for lane in 0..N {
+                    for place in 0..STRIDE {
+                        values[lane][place] = joining.combine(values[lane][place], joining.read(items[lane][place]));
+                    }
+                }
             }
-            outputs
+            // Through memory, or the compiler would part the neighbours of every row before it joins the rows.
+            let values = if STRIDE > 1 { *opaque(&values) } else { values };
+            for target in 0..TARGETS {
+                let mut results = [joining.write(values[0][0]); N];
+                for lane in 0..N {
+                    let mut value = values[lane][target];
+                    if TARGETS == 1 {
+                        for place in 1..STRIDE {
+                            value = joining.combine(value, values[lane][place]);
+                        }
+                    }
+                    results[lane] = joining.write(value);
+                }
+                to[target].add(at).cast::<[J::To; N]>().write_unaligned(results);
+            }
         }
     }
 }

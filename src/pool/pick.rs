@@ -1,42 +1,45 @@
-//! Every second, third, … value of a row, or what so many neighbours come to.
+//! Every second, third, … value of a row.
 
 use super::chunks::{Chunks, write_row};
-use super::reduction::Reduction;
-use crate::array::Element;
+use super::join::{Grid, Joining};
 
-/// Values that a row may have to have after the last that is picked.
-pub(super) const BEYOND: usize = 4;
-
-/// Writes the values at `stride` times every index below `count`.
+/// Writes what the items at `stride` times every index become, row by row.
 ///
 /// # Safety
-/// `from` has `stride * count` values, and `to` room for `count`. They do not overlap.
+/// Each row of the grid has those items at `from`, and room for them at `to`. They do not overlap.
 #[inline(always)]
-pub(super) unsafe fn pick<V: Copy>(from: *const V, stride: usize, count: usize, to: *mut V) {
-    // SAFETY: by the contract of this function.
-    unsafe {
-        match stride {
-            2 => write_row(Every::<V, 2> { from, stride }, count, to),
-            3 => write_row(Every::<V, 3> { from, stride }, count, to),
-            4 => write_row(Every::<V, 4> { from, stride }, count, to),
-            _ => write_row(Every::<V, 0> { from, stride }, count, to),
+pub(super) unsafe fn pick<J: Joining>(joining: J, from: *const J::From, stride: usize, grid: Grid, to: *mut J::To) {
+    for row in 0..grid.rows as isize {
+        // SAFETY: by the contract of this function.
+        unsafe {
+            let (from, to) = (from.offset(row * grid.from), to.offset(row * grid.to));
+            write_row(Every { joining, from, stride, to }, grid.columns);
         }
     }
 }
 
-/// Neighbours joined: the first `STRIDE` values, the next, and so on. A plain loop, for which the compiler loads each value once.
-#[inline(always)]
-pub(super) fn join_neighbours<E: Element, R: Reduction<E>, const STRIDE: usize>(
-    reduction: R,
-    from: &[R::Value],
-    to: &mut [R::Value],
-) {
-    for (to, neighbours) in to.iter_mut().zip(from.as_chunks::<STRIDE>().0) {
-        let mut value = neighbours[0];
-        for next in &neighbours[1..] {
-            value = reduction.combine(value, *next);
+#[derive(Clone, Copy)]
+struct Every<J: Joining> {
+    joining: J,
+    from: *const J::From,
+    stride: usize,
+    to: *mut J::To,
+}
+
+impl<J: Joining> Chunks for Every<J> {
+    type Value = J::Value;
+
+    #[inline(always)]
+    unsafe fn write<const N: usize>(self, at: usize) {
+        // SAFETY: by the contract of `pick`.
+        unsafe {
+            let items = every::<J::From, N, 0>(self.from.add(at * self.stride), self.stride);
+            let mut results = [self.joining.write(self.joining.read(items[0])); N];
+            for lane in 0..N {
+                results[lane] = self.joining.write(self.joining.read(items[lane]));
+            }
+            self.to.add(at).cast::<[J::To; N]>().write_unaligned(results);
         }
-        *to = value;
     }
 }
 
@@ -54,25 +57,7 @@ macro_rules! truncated {
     }};
 }
 
-/// `STRIDE` is 0 if the compiler does not know it.
-#[derive(Clone, Copy)]
-struct Every<V, const STRIDE: usize> {
-    from: *const V,
-    stride: usize,
-}
-
-impl<V: Copy, const STRIDE: usize> Chunks for Every<V, STRIDE> {
-    type Value = V;
-    type Output = V;
-
-    #[inline(always)]
-    unsafe fn chunk<const N: usize>(self, at: usize) -> [V; N] {
-        // SAFETY: by the contract of `pick`.
-        unsafe { every::<V, N, STRIDE>(self.from.add(at * self.stride), self.stride) }
-    }
-}
-
-/// Values at `stride` times every index below `N`.
+/// Values at `stride` times every index below `N`; `STRIDE` is 0 if the compiler does not know it.
 ///
 /// # Safety
 /// `N * stride` values can be read from `from`.

@@ -13,7 +13,11 @@ use super::order::{BLOCK, PARTIALS, RUN};
 use super::reduction::{Reduction, Source};
 
 /// What a plane costs beside its elements, in elements.
-const PLANE_WORK: usize = 200;
+const PLANE_WORK: usize = 50;
+/// Planes that are reduced at once, so that what a row costs beside its elements is shared.
+const TOGETHER: usize = 4;
+/// Columns up to which half as long vectors do.
+const FEW: usize = PARTIALS / 2;
 
 /// The one window of every plane.
 pub(super) struct Planes<'a, E, R> {
@@ -60,53 +64,60 @@ impl<'a, E: Element, R: Reduction<E>> Planes<'a, E, R> {
         })
     }
 
-    /// The plane whose first element is at `start`.
+    /// The planes whose first elements are at `starts`, in vectors of as many columns as are looked at together.
     #[inline(always)]
-    fn reduced(&self, start: usize) -> R::Value {
-        let whole = self.columns - self.columns % PARTIALS;
-        let mut partials = [self.reduction.empty(); PARTIALS];
-        for column in (0..whole).step_by(PARTIALS) {
-            let sums = self.joined_rows(start + column);
-            partials = if column == 0 { sums } else { self.joined(partials, sums) };
-        }
-        if whole < self.columns {
-            let sums = self.joined_rows(start + whole);
-            for lane in 0..self.columns - whole {
-                partials[lane] = if whole == 0 { sums[lane] } else { self.reduction.combine(partials[lane], sums[lane]) };
+    fn reduced<const LANES: usize>(&self, starts: [usize; TOGETHER]) -> [R::Value; TOGETHER] {
+        let mut partials = [[self.reduction.empty(); LANES]; TOGETHER];
+        for column in (0..self.columns).step_by(LANES) {
+            let sums = self.joined_rows::<LANES>(starts, column);
+            let count = LANES.min(self.columns - column);
+            if column == 0 {
+                partials = sums;
+            } else {
+                for plane in 0..TOGETHER {
+                    for lane in 0..count {
+                        partials[plane][lane] = self.reduction.combine(partials[plane][lane], sums[plane][lane]);
+                    }
+                }
             }
         }
-        let mut value = partials[0];
-        for &partial in &partials[1..self.columns.min(PARTIALS)] {
-            value = self.reduction.combine(value, partial);
+        let mut values = [self.reduction.empty(); TOGETHER];
+        for plane in 0..TOGETHER {
+            values[plane] = partials[plane][0];
         }
-        value
+        for lane in 1..self.columns.min(LANES) {
+            for plane in 0..TOGETHER {
+                values[plane] = self.reduction.combine(values[plane], partials[plane][lane]);
+            }
+        }
+        values
     }
 
-    /// Columns from `at` on, each from its first row to its last.
+    /// The columns of each plane from `column` on, each from its first row to its last.
     #[inline(always)]
-    fn joined_rows(&self, at: usize) -> [R::Value; PARTIALS] {
-        let mut sums = self.lifted(at + self.rows[0]);
+    fn joined_rows<const LANES: usize>(&self, starts: [usize; TOGETHER], column: usize) -> [[R::Value; LANES]; TOGETHER] {
+        let mut sums = [[self.reduction.empty(); LANES]; TOGETHER];
+        for plane in 0..TOGETHER {
+            sums[plane] = self.lifted(starts[plane] + self.rows[0] + column);
+        }
         for row in &self.rows[1..self.row_count] {
-            sums = self.joined(sums, self.lifted(at + row));
+            for plane in 0..TOGETHER {
+                let values = self.lifted::<LANES>(starts[plane] + row + column);
+                for lane in 0..LANES {
+                    sums[plane][lane] = self.reduction.combine(sums[plane][lane], values[lane]);
+                }
+            }
         }
         sums
     }
 
     #[inline(always)]
-    fn joined(&self, mut before: [R::Value; PARTIALS], values: [R::Value; PARTIALS]) -> [R::Value; PARTIALS] {
-        for lane in 0..PARTIALS {
-            before[lane] = self.reduction.combine(before[lane], values[lane]);
-        }
-        before
-    }
-
-    #[inline(always)]
-    fn lifted(&self, at: usize) -> [R::Value; PARTIALS] {
-        debug_assert!(at + PARTIALS <= self.elements.len());
+    fn lifted<const LANES: usize>(&self, at: usize) -> [R::Value; LANES] {
+        debug_assert!(at + LANES <= self.elements.len());
         // SAFETY: `reduced` is asked for planes that are followed by as many elements as vectors reach beyond them.
-        let elements = unsafe { opaque(self.elements.as_ptr().add(at)).cast::<[E; PARTIALS]>().read_unaligned() };
-        let mut values = [self.reduction.empty(); PARTIALS];
-        for lane in 0..PARTIALS {
+        let elements = unsafe { opaque(self.elements.as_ptr().add(at)).cast::<[E; LANES]>().read_unaligned() };
+        let mut values = [self.reduction.empty(); LANES];
+        for lane in 0..LANES {
             values[lane] = self.reduction.lift(elements[lane]);
         }
         values
@@ -142,19 +153,29 @@ impl<E: Element, R: Reduction<E>> Body for Chunk<'_, '_, E, R> {
     fn run(self) {
         let all = self.all;
         let size = all.shape.input.iter().product::<usize>();
-        let reach = all.rows[all.row_count - 1] + all.columns.next_multiple_of(PARTIALS);
-        let (mut image, mut channel) = (self.planes.start / all.shape.channels, self.planes.start % all.shape.channels);
-        for plane in self.planes {
-            if plane % 64 == 0 && self.progress.cancelled() {
+        let few = all.columns <= FEW;
+        let reach = all.rows[all.row_count - 1] + all.columns.next_multiple_of(if few { FEW } else { PARTIALS });
+        for first in self.planes.clone().step_by(TOGETHER) {
+            if first % 64 < TOGETHER && self.progress.cancelled() {
                 return;
             }
-            let start = plane * size;
-            let value = if start + reach <= all.elements.len() { all.reduced(start) } else { all.reduced_alone(start) };
-            // SAFETY: a plane is one task.
-            unsafe { self.output.write_row([image, channel, 0, 0, 0], 1, 1, |_| all.reduction.finish(value, all.divisor)) };
-            channel += 1;
-            if channel == all.shape.channels {
-                (image, channel) = (image + 1, 0);
+            let last = self.planes.end - 1;
+            let mut starts = [0; TOGETHER];
+            for plane in 0..TOGETHER {
+                starts[plane] = (first + plane).min(last) * size;
+            }
+            let values = if starts[TOGETHER - 1] + reach > all.elements.len() {
+                starts.map(|start| all.reduced_alone(start))
+            } else if few {
+                all.reduced::<FEW>(starts)
+            } else {
+                all.reduced::<PARTIALS>(starts)
+            };
+            for plane in first..(first + TOGETHER).min(self.planes.end) {
+                let (image, channel) = (plane / all.shape.channels, plane % all.shape.channels);
+                let value = all.reduction.finish(values[plane - first], all.divisor);
+                // SAFETY: a plane is one task, and has one output.
+                unsafe { *self.output.channel(image, channel) = value };
             }
         }
     }

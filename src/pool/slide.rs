@@ -2,7 +2,6 @@
 //! the value of no element where there is padding, and its columns into the outputs, each by [`join`]. Windows of many rows or
 //! columns are made of [`Terms`] that their neighbours share.
 
-use std::marker::PhantomData;
 use std::ops::Range;
 
 use crate::array::{Element, SharedOutput, ViewMut, with_scratch};
@@ -12,9 +11,9 @@ use crate::shape::{PoolShape, Window, Windows};
 use crate::simd::{Body, Isa, vectorised};
 
 use super::axis::Axis;
-use super::input::{ROWS, Rows};
-use super::join::{Combine, Finish, Grid, join, join_one};
-use super::pick::{BEYOND, join_neighbours, pick};
+use super::input::{Layout, ROWS, Rows};
+use super::join::{Elements, Grid, Step, Values, join, join_neighbours, join_one};
+use super::pick::pick;
 use super::reduction::{Reduction, Source};
 use super::terms::{LEVELS, MOST_TAPS, MOST_TERMS, Terms};
 use super::tiling::{Tile, Tiling};
@@ -28,6 +27,9 @@ const MOST_SPREAD: usize = 16384;
 /// Windows farther apart share nothing.
 const FAR: usize = 64;
 
+/// Work after which a block asks whether to stop.
+const ASKING: usize = 100_000;
+
 /// How the windows of a pool are made of terms, and how many at once.
 pub(super) struct Slide<'a> {
     shape: &'a PoolShape<'a>,
@@ -38,8 +40,8 @@ pub(super) struct Slide<'a> {
     height: Option<Terms>,
     /// Outputs of a block.
     block: [usize; 2],
-    /// Elements from a row of a block to the next.
-    pitch: usize,
+    /// Of the rows of a block.
+    layout: Layout,
     /// Whether windows have one row.
     single: bool,
     /// Whether windows are neighbours of few columns that share none.
@@ -66,7 +68,10 @@ impl<'a> Slide<'a> {
         }
         let elements = if tall { BLOCK / 16 } else { BLOCK / 2 };
         let columns = width.fitting(elements.max(2 * width.span()));
-        let pitch = width.covered(columns).next_multiple_of(16);
+        let terms = Terms::new(width.kernel, width.dilation);
+        let turns = if width.stride == 2 && !tall && terms.levels == 0 { 2 } else { 1 };
+        let turn = width.covered(columns).div_ceil(turns).next_multiple_of(16);
+        let pitch = turns * turn;
         let single = depth.kernel * height.kernel == 1;
         let rows = if tall {
             height.fitting((TALL_BLOCK / pitch).max(2 * height.span()))
@@ -79,12 +84,12 @@ impl<'a> Slide<'a> {
             shape,
             windows,
             axes,
-            width: Terms::new(width.kernel, width.dilation),
+            width: terms,
             height: tall.then(|| Terms::new(height.kernel, height.dilation)),
             block: [rows, columns],
-            pitch,
+            layout: Layout { turns, turn, pitch },
             single,
-            apart: width.kernel == width.stride && width.dilation == 1 && (2..=4).contains(&width.stride),
+            apart: !tall && width.kernel == width.stride && width.dilation == 1 && (2..=4).contains(&width.stride),
             interior: windows[1].interior(),
         })
     }
@@ -99,25 +104,25 @@ impl<'a> Slide<'a> {
     ) -> Result<(), Error> {
         let tiling = Tiling::new(self.shape);
         let output = SharedOutput::new(output);
+        let pitch = self.layout.pitch;
         let gathered = match &self.height {
             Some(terms) => self.axes[1].covered(self.block[0]) * (terms.levels + 1),
             None => 0,
         };
+        let spread = if self.axes[2].stride > self.layout.turns { self.block[0] } else { 0 };
         let even = if reduction.divides() { self.even(reduction.counts_padding()) } else { 0..self.axes[2].outputs };
         for_each_chunk(tiling.tasks, tiling.work, |tasks, progress| {
             let rows = self.block[0];
-            let mut values = [rows, rows * self.width.levels, rows, 1, gathered].map(|rows| rows * self.pitch);
-            values[2] += BEYOND;
-            let elements = [ROWS, 1].map(|rows| rows * self.pitch);
+            let values = [rows, rows * self.width.levels, spread, gathered].map(|rows| rows * pitch);
+            let elements = [ROWS, 1].map(|rows| rows * pitch);
             let bytes = |count: usize, size: usize| (count * size).next_multiple_of(64);
             let bytes = values.map(|count| bytes(count, size_of::<R::Value>())).iter().sum::<usize>()
                 + elements.map(|count| bytes(count, size_of::<E>())).iter().sum::<usize>();
             with_scratch(bytes, |scratch| {
-                let [joined, levels, spread, picked, gathered] = values.map(|count| scratch.cut(count));
+                let [joined, levels, spread, gathered] = values.map(|count| scratch.cut(count));
                 let [copies, finished] = elements.map(|count| scratch.cut(count));
                 let (input, even) = (Rows::new(input, copies), even.clone());
-                let block =
-                    Blocks { slide: self, reduction, even, input, output, joined, levels, spread, picked, gathered, finished };
+                let block = Blocks { slide: self, reduction, even, input, output, joined, levels, spread, gathered, finished };
                 let tasks = Tasks { slide: self, tiling: &tiling, tasks, progress, block };
                 if const { R::EVERY_SET } { vectorised(isa, tasks) } else { tasks.run() }
             });
@@ -133,6 +138,24 @@ impl<'a> Slide<'a> {
         let whole = |output: usize| self.windows[2].window(output).extent == width.kernel;
         let cut = (0..width.outputs).rev().take_while(|&output| !whole(output)).count();
         0..width.outputs - cut
+    }
+
+    /// Elements of the windows of a row of outputs that have so many along the width.
+    #[inline(always)]
+    fn divisor<E: Element, R: Reduction<E>>(&self, reduction: R, depth: &Window, y: usize, width: usize) -> i64 {
+        (size(reduction, depth) * size(reduction, &self.windows[1].window(y)) * width).max(1) as i64
+    }
+
+    /// The end of the rows of outputs from `y` on whose windows have as many rows of the input.
+    #[inline(always)]
+    fn alike(&self, y: usize, end: usize) -> usize {
+        if self.interior.contains(&y) { self.interior.end.min(end) } else { y + 1 }
+    }
+
+    /// Whether the windows of a block have all their rows, and these are some.
+    #[inline(always)]
+    fn has_rows(&self, block: &Block, depth: &Window) -> bool {
+        depth.taps > 0 && self.interior.contains(&block.height.start) && block.height.end <= self.interior.end
     }
 }
 
@@ -151,13 +174,19 @@ impl<E: Element, R: Reduction<E>> Body for Tasks<'_, E, R> {
     fn run(mut self) {
         let channels = self.slide.shape.channels;
         let [rows, columns] = self.slide.block;
+        let mut unasked = 0;
         for Tile { plane, start, end } in self.tiling.tiles(self.tasks.clone()) {
             let (image, channel) = (plane / channels, plane % channels);
             for z in start[0]..end[0] {
                 for y in (start[1]..end[1]).step_by(rows) {
                     for x in (start[2]..end[2]).step_by(columns) {
-                        if self.progress.cancelled() {
-                            return;
+                        // The clock takes as long as a small plane.
+                        unasked += self.tiling.work;
+                        if unasked > ASKING {
+                            unasked = 0;
+                            if self.progress.cancelled() {
+                                return;
+                            }
                         }
                         let (height, width) = (y..end[1].min(y + rows), x..end[2].min(x + columns));
                         self.block.run(&Block { image, channel, z, height, width });
@@ -189,8 +218,6 @@ struct Blocks<'a, E: Element, R: Reduction<E>> {
     joined: &'a mut [R::Value],
     levels: &'a mut [R::Value],
     spread: &'a mut [R::Value],
-    /// Those of a row that are outputs.
-    picked: &'a mut [R::Value],
     /// The rows of the input that a block of tall windows covers, and rows that quarters of them make.
     gathered: &'a mut [R::Value],
     /// A row of outputs that do not lie side by side.
@@ -206,46 +233,95 @@ impl<E: Element, R: Reduction<E>> Blocks<'_, E, R> {
         let covered = width.covered(block.width.len());
         let depth = slide.windows[0].window(block.z);
         self.input.enter(block.image, block.channel, column);
-        if slide.height.is_some() {
-            self.gather(block, &depth, &inside);
-        } else if slide.single && inside.len() == covered && self.input.are_values(self.reduction) {
+        let whole = inside.len() == covered;
+        if slide.apart && whole && self.input.in_place() && self.adjacent(block) && slide.has_rows(block, &depth) {
+            return self.join_apart(block, &depth);
+        }
+        if slide.single && slide.layout.turns == 1 && whole && self.input.are_values(self.reduction) {
             // Windows of one row are never in the padding.
             let window = slide.windows[1].window(block.height.start);
             let columns = self.input.row(depth.first, window.first, covered, 0).cast();
             return self.write(block, &depth, columns, covered);
+        }
+        // Tall windows are made of single rows, others of windows of rows.
+        let tall = slide.height.is_some();
+        let pitch = slide.layout.pitch;
+        let (rows, first) = height.inside(block.height.start, block.height.len());
+        let (joined, mut y, end) = if tall {
+            let joined = &mut self.gathered[..height.covered(block.height.len()) * pitch];
+            joined[..rows.start * pitch].fill(self.reduction.empty());
+            joined[rows.end * pitch..].fill(self.reduction.empty());
+            (&mut joined[rows.start * pitch..rows.end * pitch], 0, rows.len())
         } else {
-            let (interior, mut y) = (&slide.interior, block.height.start);
-            pad(self.reduction, &mut self.joined[..block.height.len() * slide.pitch], slide.pitch, &inside);
-            while y < block.height.end {
-                let outputs = if interior.contains(&y) { interior.end.min(block.height.end) - y } else { 1 };
-                let windows = [&depth, &slide.windows[1].window(y)];
-                let joined = &mut self.joined[(y - block.height.start) * slide.pitch + inside.start..];
-                self.input.join(self.reduction, windows, (outputs, height.stride), inside.len(), joined, slide.pitch);
-                y += outputs;
-            }
+            (&mut self.joined[..block.height.len() * pitch], block.height.start, block.height.end)
+        };
+        let start = y;
+        pad(self.reduction, joined, slide.layout, &inside, covered);
+        while y < end {
+            let (window, next, stride) = if tall {
+                (Window { first, taps: 1, step: 1, extent: 1 }, end, 1)
+            } else {
+                (slide.windows[1].window(y), slide.alike(y, end), height.stride)
+            };
+            let joined = &mut joined[(y - start) * pitch..];
+            self.input.join(self.reduction, [&depth, &window], (next - y, stride), &inside, joined, slide.layout);
+            y = next;
+        }
+        if tall {
+            self.gather(block);
         }
         self.write(block, &depth, self.joined.as_ptr(), 0);
     }
 
-    /// The joined rows of tall windows.
+    /// Whether outputs of a row lie side by side.
     #[inline(always)]
-    fn gather(&mut self, block: &Block, depth: &Window, columns: &Range<usize>) {
+    fn adjacent(&self, block: &Block) -> bool {
+        self.output.strides()[4] == 1 || block.width.len() == 1
+    }
+
+    /// Where an output of a block lies.
+    ///
+    /// # Safety
+    /// Its row is one of the block's.
+    #[inline(always)]
+    unsafe fn target(&self, block: &Block, y: usize) -> *mut E {
+        let strides = self.output.strides();
+        let at = block.z as isize * strides[2] + y as isize * strides[3] + block.width.start as isize * strides[4];
+        // SAFETY: the block is inside the output.
+        unsafe { self.output.channel(block.image, block.channel).offset(at) }
+    }
+
+    /// Windows that share no column and have all of them, in one step.
+    #[inline(always)]
+    fn join_apart(&mut self, block: &Block, depth: &Window) {
+        let (slide, y) = (self.slide, block.height.start);
+        let [_, height, width] = slide.axes;
+        let columns = block.width.len();
+        let (rows, count) = self.input.window([depth, &slide.windows[1].window(y)], columns * width.stride);
+        let (rows, new) = (&rows[..count], height.stride.min(count) * columns * width.stride);
+        let from = height.stride as isize * self.input.stride();
+        let grid = Grid { rows: block.height.len(), columns, from, to: self.output.strides()[3] };
+        let step = Step::<E, R, Elements, Elements>::new(self.reduction, slide.divisor(self.reduction, depth, y, width.kernel));
+        // SAFETY: the windows are inside the input; the outputs are this block's, which one task computes.
+        unsafe {
+            let to = self.target(block, y);
+            match width.stride {
+                2 => join_neighbours::<_, 2>(step, rows, grid, new, to),
+                3 => join_neighbours::<_, 3>(step, rows, grid, new, to),
+                _ => join_neighbours::<_, 4>(step, rows, grid, new, to),
+            }
+        }
+    }
+
+    /// The rows of tall windows joined.
+    #[inline(always)]
+    fn gather(&mut self, block: &Block) {
         let (slide, reduction) = (self.slide, self.reduction);
         let Some(terms) = &slide.height else { return };
-        let (axis, pitch) = (slide.axes[1], slide.pitch);
-        let (inside, first) = axis.inside(block.height.start, block.height.len());
+        let (axis, pitch) = (slide.axes[1], slide.layout.pitch);
         let covered = axis.covered(block.height.len());
-        let rows = &mut self.gathered[..covered * pitch];
-        rows[..inside.start * pitch].fill(reduction.empty());
-        rows[inside.end * pitch..].fill(reduction.empty());
-        pad(reduction, &mut rows[inside.start * pitch..inside.end * pitch], pitch, columns);
-        if !inside.is_empty() {
-            let window = Window { first, taps: 1, step: 1, extent: 1 };
-            let rows = &mut rows[inside.start * pitch + columns.start..];
-            self.input.join(reduction, [depth, &window], (inside.len(), 1), columns.len(), rows, pitch);
-        }
         let level = axis.covered(slide.block[0]) * pitch;
-        let combine = Combine(reduction, PhantomData);
+        let combine = Step::<E, R, Values, Values>::new(reduction, 1);
         let mut left = covered;
         for number in 0..terms.levels {
             let (distances, shorter) = terms.quarters(number);
@@ -268,12 +344,12 @@ impl<E: Element, R: Reduction<E>> Blocks<'_, E, R> {
     /// The outputs from the columns that they cover, in rows of `pitch` values, of which `new` come from memory.
     #[inline(always)]
     fn write(&mut self, block: &Block, depth: &Window, columns: *const R::Value, new: usize) {
-        let (slide, reduction) = (self.slide, self.reduction);
-        let (terms, axis, pitch) = (&slide.width, slide.axes[2], slide.pitch);
+        let (slide, reduction, layout) = (self.slide, self.reduction, self.slide.layout);
+        let (terms, axis, pitch) = (&slide.width, slide.axes[2], layout.pitch);
         let before = (block.height.len() - 1) * pitch;
         let mut left = axis.covered(block.width.len());
         let mut rows = [columns; LEVELS + 1];
-        let combine = Combine(reduction, PhantomData);
+        let combine = Step::<E, R, Values, Values>::new(reduction, 1);
         for level in 0..terms.levels {
             let (distances, shorter) = terms.quarters(level);
             left -= shorter;
@@ -288,78 +364,64 @@ impl<E: Element, R: Reduction<E>> Blocks<'_, E, R> {
         let mut list = [columns; MOST_TERMS];
         for (term, &(level, distance)) in list.iter_mut().zip(terms.all()) {
             // SAFETY: terms lie within the window.
-            *term = unsafe { rows[level].add(distance) };
+            *term = unsafe { rows[level].add(layout.place(distance)) };
         }
-        let list = &list[..terms.all().len()];
-        if axis.stride > 1 && !slide.apart {
+        let mut list = &list[..terms.all().len()];
+        let spread = [self.spread.as_ptr()];
+        if axis.stride > layout.turns {
             let count = before + (block.width.len() - 1) * axis.stride + 1;
             // SAFETY: the terms of every window lie within the columns that it covers.
             unsafe { join(combine, list, Grid::row(count), new, self.spread[..count].as_mut_ptr()) };
+            list = &spread;
         }
-        let counts = |y: usize| size(reduction, depth) * size(reduction, &slide.windows[1].window(y));
         let mut y = block.height.start;
         while y < block.height.end {
-            let counted = counts(y);
-            let mut end = if reduction.divides() { y + 1 } else { block.height.end };
-            while end < block.height.end && counts(end) == counted {
-                end += 1;
-            }
-            self.finish(block, y..end, counted, list, new);
+            let end = if reduction.divides() { slide.alike(y, block.height.end) } else { block.height.end };
+            self.finish(block, y..end, depth, list, new);
             y = end;
         }
     }
 
     /// Rows of outputs whose windows count as many elements along depth and height; `list` has the terms of the block's first.
     #[inline(always)]
-    fn finish(&mut self, block: &Block, height: Range<usize>, counted: usize, list: &[*const R::Value], new: usize) {
+    fn finish(&mut self, block: &Block, height: Range<usize>, depth: &Window, list: &[*const R::Value], new: usize) {
         let (slide, reduction, width) = (self.slide, self.reduction, &block.width);
-        let (stride, pitch) = (slide.axes[2].stride, slide.pitch);
-        let divisor = |output: usize| (counted * size(reduction, &slide.windows[2].window(output))).max(1) as i64;
+        let pitch = slide.layout.pitch;
+        let stride = slide.layout.whole(slide.axes[2].stride);
+        let first = height.start;
+        let step = |output: usize| {
+            let counted = size(reduction, &slide.windows[2].window(output));
+            Step::<E, R, Values, Elements>::new(reduction, slide.divisor(reduction, depth, first, counted))
+        };
         let start = self.even.start.clamp(width.start, width.end);
         let end = self.even.end.clamp(start, width.end);
-        let whole = Finish(reduction, if start < end { divisor(start) } else { 1 }, PhantomData);
+        let whole = step(start.min(width.end - 1));
         let strides = self.output.strides();
-        let adjacent = strides[4] == 1 || width.len() == 1;
+        let adjacent = self.adjacent(block);
         let together = if adjacent { height.len() } else { 1 };
-        for y in height.step_by(together) {
+        let mut y = first;
+        while y < height.end {
             let row = (y - block.height.start) * pitch;
             let grid = Grid { rows: together, columns: width.len(), from: pitch as isize, to: strides[3] };
             // SAFETY: the terms of every window lie within the columns that it covers; the outputs are this block's, which one
             // task computes, and `finished` holds a row of them.
             unsafe {
-                let to = if adjacent {
-                    let at = block.z as isize * strides[2] + y as isize * strides[3] + width.start as isize * strides[4];
-                    self.output.channel(block.image, block.channel).offset(at)
-                } else {
-                    self.finished.as_mut_ptr()
-                };
-                if stride > 1 {
-                    for row in 0..together {
-                        let row_start = (y + row - block.height.start) * pitch;
-                        if slide.apart {
-                            let from = std::slice::from_raw_parts(list[0].add(row_start), width.len() * stride);
-                            let to = &mut self.picked[..width.len()];
-                            match stride {
-                                2 => join_neighbours::<E, R, 2>(reduction, from, to),
-                                3 => join_neighbours::<E, R, 3>(reduction, from, to),
-                                _ => join_neighbours::<E, R, 4>(reduction, from, to),
-                            }
-                        } else {
-                            pick(self.spread[row_start..].as_ptr(), stride, width.len(), self.picked.as_mut_ptr());
-                        }
-                        let to = to.offset(row as isize * strides[3]);
-                        join(whole, &[self.picked.as_ptr()], Grid::row(width.len()), 0, to);
-                    }
-                } else {
-                    let mut rows = [list[0]; MOST_TERMS];
-                    rows.iter_mut().zip(list).for_each(|(to, &from)| *to = from.add(row));
-                    join(whole, &rows[..list.len()], grid, new, to);
+                let to = if adjacent { self.target(block, y) } else { self.finished.as_mut_ptr() };
+                let mut rows = [list[0]; MOST_TERMS];
+                for term in 0..list.len() {
+                    rows[term] = list[term].add(row);
                 }
-                for row in 0..together {
+                let rows = &rows[..list.len()];
+                if stride > 1 {
+                    pick(whole, rows[0], stride, grid, to)
+                } else {
+                    join(whole, rows, grid, new, to)
+                }
+                for row in 0..together as isize {
                     for output in (width.start..start).chain(end..width.end) {
-                        let uneven = Finish(reduction, divisor(output), PhantomData);
-                        let (at, from) = (output - width.start, (y + row - block.height.start) * pitch);
-                        *to.offset(row as isize * strides[3]).add(at) = join_one(uneven, list, from + at * stride);
+                        let at = output - width.start;
+                        let from = row * grid.from + (at * stride) as isize;
+                        *to.offset(row * grid.to).add(at) = join_one(step(output), rows, from);
                     }
                 }
                 if !adjacent {
@@ -368,16 +430,24 @@ impl<E: Element, R: Reduction<E>> Blocks<'_, E, R> {
                     self.output.write_row(index, 1, width.len(), |at| finished[at]);
                 }
             }
+            y += together;
         }
     }
 }
 
 /// The value of no element where rows have no columns of the input.
 #[inline(always)]
-fn pad<E: Element, R: Reduction<E>>(reduction: R, rows: &mut [R::Value], pitch: usize, inside: &Range<usize>) {
-    for row in rows.chunks_exact_mut(pitch) {
-        row[..inside.start].fill(reduction.empty());
-        row[inside.end..].fill(reduction.empty());
+fn pad<E: Element, R: Reduction<E>>(reduction: R, rows: &mut [R::Value], layout: Layout, inside: &Range<usize>, covered: usize) {
+    if inside.len() == covered {
+        return;
+    }
+    let rounded_up = |columns: usize| layout.whole(columns + layout.turns - 1);
+    let (start, from, end) = (rounded_up(inside.start), layout.whole(inside.end), rounded_up(covered));
+    for turn in rows.chunks_exact_mut(layout.turn) {
+        // Calls would take longer than what little there is to fill.
+        for column in (0..start).chain(from..end) {
+            turn[column] = reduction.empty();
+        }
     }
 }
 
