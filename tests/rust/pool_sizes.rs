@@ -17,11 +17,11 @@ fn windows(rows: i64, kernel: i64, stride: i64, padding: i64) -> Windows {
 fn around_vectors() -> impl Iterator<Item = ([usize; 5], Windows)> {
     [1, 2, 3, 4, 5, 7].into_iter().flat_map(|stride| {
         [1, 2, 3, 4, 7].into_iter().flat_map(move |kernel| {
-            [7, 15, 16, 17, 33, 65, 131].into_iter().map(move |width| {
-                let windows = windows(1 + (width as i64 + kernel) % 5, kernel, stride, kernel / 2);
+            [7, 15, 16, 17, 33, 65, 131].into_iter().flat_map(move |width| {
+                let padded = windows(1 + (width as i64 + kernel) % 5, kernel, stride, kernel / 2);
                 // Windows side by side in whole rows are computed in one step.
-                let padding = if kernel == stride { [0; 3] } else { windows.padding };
-                ([1, 2, 1, 5, width], Windows { padding, ..windows })
+                let whole = (kernel == stride).then(|| Windows { padding: [0; 3], ..padded.clone() });
+                [Some(padded), whole].into_iter().flatten().map(move |windows| ([1, 2, 1, 5, width], windows))
             })
         })
     })
