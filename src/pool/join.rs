@@ -240,8 +240,6 @@ impl<J: Joining, const TAPS: usize, const STRIDE: usize, const TARGETS: usize> C
                     }
                 }
             }
-            // Through memory, or the compiler would part the neighbours of every row before it joins the rows.
-            let values = if STRIDE > 1 { *opaque(&values) } else { values };
             for target in 0..TARGETS {
                 let mut results = [joining.write(values[0][0]); N];
                 for lane in 0..N {
