@@ -50,17 +50,25 @@ def accelerate(
     What follows what is found by torch.fx; where the forward of the model cannot be traced, in those of its children
     that can. A traced part runs by its graph, in which functions that pool or convolve are computed by convrs as well.
 
-    So a traced forward has to compute from its arguments and from what its modules hold, and not from global variables.
-    If a module of the part gets a hook, another mode, setting, submodule or forward, the forward runs as it is written
-    and nothing is folded, until that is taken back; a hook that is there already stays where it is, and what is around
-    it is folded. New weights (`load_state_dict`, or any change in place that torch sees) are planned at the next call;
-    a write through `.data` or NumPy is not seen. The settings of a convolution (`stride` ...) are those it had.
+    If a module of a part gets a hook, another mode, setting, submodule, class or forward, or a parameter or buffer
+    appears or goes, the forward runs as it is written and nothing is folded, until that is taken back; a hook that is
+    there already stays where it is, and what is around it is folded. New weights (`load_state_dict`, or any change in
+    place that torch sees) are planned at the next call; a write through `.data` or NumPy is not seen. Tensors that were
+    made under `torch.inference_mode()` do not say when they are written to: a layer with such weights is torch's. The
+    settings of a convolution or pool (`stride` ...) are those it had.
+
+    What a trace cannot see: what the forward asks of others than its arguments and attributes (global variables,
+    attributes of classes, what lies in lists and objects, a dtype read through `next(self.parameters())`, settings of
+    modules that it calls, whether gradients are enabled, random numbers for Python) stays what it was; accelerate again
+    after changing it. What a forward does beside its result (counting in an object, hooking its modules, writing into
+    weights that it uses later) may be missed, and `type(x) is Tensor`, `x is y` or an attribute set on `x` may be
+    answered wrongly: of such a model, accelerate the children instead.
 
     A call is torch's as before where a gradient is asked for (so run the copy under `torch.inference_mode()` or
     `torch.no_grad()`), in training, under autocast, compilation, export and tracing, for unbatched inputs, other
     dtypes than float16, bfloat16, float32 and float64, and on other devices. Nothing is folded under a mode that
     watches torch's functions, or with an argument that has a default; in 16 bits activations alone are. Results
-    lie in memory contiguously, also those of channels_last inputs.
+    lie in memory contiguously, also those of channels_last inputs, whose results a forward must not `view` otherwise.
 
     Args:
         model: any module, in evaluation mode.
@@ -92,8 +100,8 @@ def accelerate(
     with torch.inference_mode(False):
         # Tensors of the inference mode do not count how often they are written to.
         model = restore(model)
+        graphs = parts(model)
     ours = {module: _running(module, algorithm) for module in model.modules() if why_not(module) is None}
-    graphs = parts(model)
     layers = {root: _layers(graph, root, ours) for root, graph in graphs.items()}
     for module, running in ours.items():
         put_on(module, running)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -12,6 +12,7 @@ from torch.nn import Module
 
 from .. import nn
 from ..functional.arguments import Algorithm
+from .watching import watchable
 
 Layer: TypeAlias = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
 
@@ -98,7 +99,7 @@ def _activation_fits(convolution: Any, module: Any) -> bool:
     return type(module) in ACTIVATIONS and ACTIVATIONS[type(module)](module) is not None
 
 
-def tensors_of(modules: Sequence[Module]) -> list[Tensor]:
+def tensors_of(modules: Iterable[Module]) -> list[Tensor]:
     """All numbers that a planned layer of these modules depends on."""
     groups = [group for module in modules for group in (module._parameters, module._buffers)]
     return [tensor for group in groups for tensor in group.values() if tensor is not None]
@@ -108,7 +109,12 @@ def tensors_of(modules: Sequence[Module]) -> list[Tensor]:
 def planned(chain: Chain, algorithm: Algorithm) -> Layer | None:
     """One planned layer of the numbers that the modules hold now; None where it would not compute what torch does."""
     convolution, normalization = chain.convolution, chain.normalization
+    if type(convolution) not in CONVOLUTIONS or convolution._parameters.get("weight") is None:
+        # It has been parametrized.
+        return None
     weight, bias, tensors = convolution.weight, convolution.bias, tensors_of(chain.modules)
+    if not all(map(watchable, tensors)):
+        return None
     floats = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
     if floats != {weight.dtype} or weight.dtype not in FLOATS or not all(tensor.is_cpu for tensor in tensors):
         return None
@@ -117,8 +123,8 @@ def planned(chain: Chain, algorithm: Algorithm) -> Layer | None:
         # a convolution before it adds to it.
         return None
     if normalization is not None:
-        if normalization.training:
-            # It takes the batch's own mean.
+        if normalization.training or not _normalization_fits(convolution, normalization):
+            # It takes the batch's own mean, or has none any more.
             return None
         weight, bias = _normalized(convolution, normalization)
     activation = chain.activation

@@ -12,7 +12,7 @@ import torch.nn.functional
 from torch.overrides import TorchFunctionMode
 
 from .. import functional
-from .running import computes_plainly
+from .running import REFUSALS, computes_plainly
 
 NATIVE = {torch: ("conv", "max_pool", "avg_pool", "adaptive_avg_pool"), torch._C._nn: ("avg_pool", "adaptive_avg_pool")}
 """Families that have the same arguments outside of torch.nn.functional."""
@@ -83,7 +83,7 @@ def by_convrs(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         return NotImplemented
     try:
         return ours(*args, **kwargs)
-    except (TypeError, ValueError):
+    except REFUSALS:
         return NotImplemented
 
 

@@ -68,6 +68,8 @@ def _kept(argument: Any) -> Any:
 def _times(running: Convolution | Pool, arguments: tuple[Any, ...]) -> Times | None:
     """None where it is torch's on such arguments."""
     if isinstance(running, Pool):
+        if running.compute(*arguments) is None:
+            return None
         return Times(seconds(lambda: running.compute(*arguments)), seconds(lambda: torchs(running.module)(*arguments)))
     if len(arguments) != 1:
         return None

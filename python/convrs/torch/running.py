@@ -17,6 +17,9 @@ from ..functional.arguments import Algorithm
 from .folding import FLOATS, Chain, Layer, planned, spatial_axes, tensors_of
 from .watching import Tensors
 
+REFUSALS = (TypeError, ValueError, RuntimeError)
+"""What convrs raises where it does not take a call: torch does, or raises what it raises."""
+
 
 def computes_plainly(input: object) -> bool:
     """Whether a call is nothing but numbers on the CPU: nobody traces, compiles, maps, casts or derives it."""
@@ -53,9 +56,15 @@ class Planned:
         """Has to come before `compute` whenever something may have changed."""
         news = self._tensors.news()
         if news is not None:
-            self._layer = planned(self.chain, self.algorithm)
+            self._layer = self._planned()
             # Only now: another thread must not compute with what is being replaced.
             self._tensors.remember(news)
+
+    def _planned(self) -> Layer | None:
+        try:
+            return planned(self.chain, self.algorithm)
+        except REFUSALS:
+            return None
 
     def compute(self, input: Any, residual: Any) -> Any:
         """The result; None where one layer does not take it."""
@@ -63,7 +72,7 @@ class Planned:
             return None
         try:
             return self._layer(input, residual)
-        except (TypeError, ValueError):
+        except REFUSALS:
             return None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -125,13 +134,19 @@ class Pool(Running):
         self.slower = ""
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
-        if self.slower or not args or not self._takes(args[0]):
-            return torchs(self.module)(*args, **kwargs)
-        return self.compute(*args, **kwargs)
+        if not self.slower and args and self._takes(args[0]):
+            result = self.compute(*args, **kwargs)
+            if result is not None:
+                return result
+        return torchs(self.module)(*args, **kwargs)
 
     def compute(self, *args: Any, **kwargs: Any) -> Any:
+        """The result; None where our function does not take it."""
         arrays = dict(zip(("input", "indices", "output_size"), args, strict=False))
-        return self.function(**self.settings, **arrays, **kwargs)
+        try:
+            return self.function(**self.settings, **arrays, **kwargs)
+        except REFUSALS:
+            return None
 
     def _takes(self, input: Any) -> bool:
         return computes_plainly(input) and not (torch.is_grad_enabled() and input.requires_grad)

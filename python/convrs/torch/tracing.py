@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import operator
 from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.fx
+from torch import Tensor
 from torch.fx import Graph, Node
 from torch.nn import Module
+
+from .watching import watchable
 
 GIVE_BACK = (
     *(torch.nn.Identity, torch.nn.Dropout, torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn.Dropout3d),
@@ -58,12 +62,9 @@ class _Tracer(torch.fx.Tracer):
         return _Proxy(node, self)
 
     def create_proxy(self, kind: str, target: Any, args: Any, kwargs: Any, *more: Any, **named: Any) -> Any:
-        if kind == "placeholder":
-            if target.startswith("*"):
-                raise TypeError("any number of arguments")
-            if args:
-                # An argument that has a default: `if mask is None` would be asked of the proxy.
-                return args[0]
+        if kind == "placeholder" and args:
+            # An argument that has a default: `if mask is None` would be asked of the proxy.
+            return args[0]
         if torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
             raise TypeError("the forward changes a mode, which the graph would not")
         return super().create_proxy(kind, target, args, kwargs, *more, **named)
@@ -106,17 +107,20 @@ def _traced(model: Module) -> Graph | None:
     if "forward" in vars(model) or torch.fx.Tracer.is_leaf_module(tracer, model, ""):
         # The tracer would look at the class.
         return None
-    # A forward may leave what it is given on the module, so that a twin is traced; it shares the tensors.
-    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     try:
-        twin = copy.deepcopy(model, shared)
+        if any(map(_particular, inspect.signature(model.forward).parameters.values())):
+            return None
+        twin = _twin(model)
         before = [_held(module) for module in twin.modules()]
         with torch.no_grad(), torch.autocast("cpu", enabled=False):
             graph = tracer.trace(twin)
+        # A copy of a proxy belongs to another graph.
+        graph.lint()
+        after = [_held(module) for module in twin.modules()]
     except Exception:
         # The forward is a stranger's program, and what it raises when it meets a proxy may be anything.
         return None
-    if not all(map(_same, before, map(_held, twin.modules()))):
+    if not all(map(_same, before, after)):
         # A graph leaves nothing on the modules, and a tensor that was made while tracing is none of the model's.
         return None
     for node in graph.nodes:
@@ -124,6 +128,24 @@ def _traced(model: Module) -> Graph | None:
             node.replace_all_uses_with(node.args[0])
             graph.erase_node(node)
     return graph
+
+
+def _twin(model: Module) -> Module:
+    """A copy to be traced, since a forward may leave something on its modules or write into their tensors."""
+    twin, known = copy.deepcopy(model), set()
+    groups: Any = [group for module in twin.modules() for group in (module._parameters, module._buffers)]
+    for group in groups:
+        for name, tensor in group.items():
+            if tensor in known:
+                # Of several names for one tensor the trace would know the first alone.
+                group[name] = copy.deepcopy(tensor)
+            known.add(tensor)
+    return twin
+
+
+def _particular(parameter: inspect.Parameter) -> bool:
+    """Whether an argument that has to be given may not be given by its place as well as by its name."""
+    return parameter.kind is not parameter.POSITIONAL_OR_KEYWORD and parameter.default is parameter.empty
 
 
 def _gives_back(node: Node, root: Module) -> bool:
@@ -135,12 +157,12 @@ def _gives_back(node: Node, root: Module) -> bool:
 
 
 def _held(module: Module) -> list[Any]:
-    """All that a module holds, and what its lists and dictionaries hold."""
+    """All that a module holds, what its lists and dictionaries hold, and how often the tensors were written to."""
     values = list(vars(module).values())
     for value in list(values):
         if isinstance(value, list | set | dict):
             values += value.values() if isinstance(value, dict) else value
-    return values
+    return [*values, *(value._version for value in values if isinstance(value, Tensor) and watchable(value))]
 
 
 def _same(before: list[Any], after: list[Any]) -> bool:

@@ -6,12 +6,18 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Any, TypeAlias
 
+import torch
 from torch import Tensor
-from torch.nn import Module
+from torch.nn import Module, Parameter
 
 Groups: TypeAlias = list[dict[str, Any]]
-State: TypeAlias = tuple[list[Tensor | None], list[int], list[int]]
-"""Tensors, how often each was written to, where it lies."""
+State: TypeAlias = tuple[list[Any], list[int], list[Any]]
+"""Classes of modules and their tensors, how often each was written to and where it lies, the memory there."""
+
+
+def watchable(tensor: Tensor) -> bool:
+    """Whether it says when it is written to, as a tensor that was made under `torch.inference_mode()` does not."""
+    return type(tensor) in (Tensor, Parameter) and tensor.layout is torch.strided and not tensor.is_inference()
 
 
 class Modules:
@@ -47,7 +53,7 @@ class Modules:
 
 
 class Tensors:
-    """The parameters and buffers of some modules."""
+    """The parameters and buffers of some modules, and the classes of these."""
 
     def __init__(self, modules: Iterable[Module]) -> None:
         self.modules = list(modules)
@@ -58,10 +64,21 @@ class Tensors:
         """What they are now, if they have been replaced, moved or written to since that was remembered."""
         if not self._groups:
             self._groups = [group for module in self.modules for group in (module._parameters, module._buffers)]
-        values = _values(self._groups)
+        # Most modules have none.
+        values = _values(filter(None, self._groups))
         tensors = [tensor for tensor in values if tensor is not None]
-        state = values, [tensor._version for tensor in tensors], list(map(Tensor.data_ptr, tensors))
-        return None if state[1:] == self._state[1:] and _same(values, self._state[0]) else state
+        values += map(type, self.modules)
+        marks = _marks(tensors)
+        if marks == self._state[1] and _same(values, self._state[0]):
+            return None
+        # While the memory is kept nothing else can come to lie there.
+        return values, marks, [tensor.untyped_storage() for tensor in tensors if watchable(tensor)]
+
+    def kinds(self) -> list[Any]:
+        """What new weights leave as it is: the classes of the modules, and the names and classes of their tensors."""
+        named = [{**module._parameters, **module._buffers} for module in self.modules]
+        classes = [{name: type(tensor) for name, tensor in tensors.items()} for tensors in named]
+        return list(zip(map(type, self.modules), classes, strict=True))
 
     def remember(self, state: State) -> None:
         self._state = state
@@ -70,7 +87,14 @@ class Tensors:
         return {"modules": self.modules, "_groups": [], "_state": ([], [], [])}
 
 
-def _values(groups: Groups) -> list[Any]:
+def _marks(tensors: list[Tensor]) -> list[int]:
+    try:
+        return [*[tensor._version for tensor in tensors], *map(Tensor.data_ptr, tensors)]
+    except (RuntimeError, ValueError):
+        return _marks([tensor for tensor in tensors if watchable(tensor)])
+
+
+def _values(groups: Iterable[dict[str, Any]]) -> list[Any]:
     return list(chain.from_iterable(map(dict.values, groups)))
 
 
