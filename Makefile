@@ -79,7 +79,7 @@ $(VENV)/benched: $(VENV)/tested
 	@mkdir -p target/bench
 
 define build_wheel
-rm -rf dist && $(1)/bin/python $(PIP) wheel --no-deps --wheel-dir dist .
+rm -rf dist && MATURIN_PEP517_ARGS="--compression-level 9" $(1)/bin/python $(PIP) wheel --no-deps --wheel-dir dist .
 endef
 
 define cargo_test

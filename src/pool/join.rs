@@ -18,8 +18,6 @@ pub(super) trait Joining: Copy {
     type Value: Copy;
     /// What is written.
     type To: Copy;
-    /// Whether elements of the input are read or of the output written, as every pool does.
-    const OUTER: bool;
     fn read(self, item: Self::From) -> Self::Value;
     fn combine(self, before: Self::Value, value: Self::Value) -> Self::Value;
     fn write(self, value: Self::Value) -> Self::To;
@@ -28,7 +26,6 @@ pub(super) trait Joining: Copy {
 /// What the items of a row are.
 pub(super) trait Form<E: Element, R: Reduction<E>>: Copy {
     type Item: Copy;
-    const OUTER: bool;
     fn read(reduction: R, item: Self::Item) -> R::Value;
     fn write(reduction: R, value: R::Value, divisor: i64) -> Self::Item;
 }
@@ -39,7 +36,6 @@ pub(super) struct Elements;
 
 impl<E: Element, R: Reduction<E>> Form<E, R> for Elements {
     type Item = E;
-    const OUTER: bool = true;
     #[inline(always)]
     fn read(reduction: R, item: E) -> R::Value {
         reduction.lift(item)
@@ -56,7 +52,6 @@ pub(super) struct Values;
 
 impl<E: Element, R: Reduction<E>> Form<E, R> for Values {
     type Item = R::Value;
-    const OUTER: bool = false;
     #[inline(always)]
     fn read(_: R, item: R::Value) -> R::Value {
         item
@@ -82,7 +77,6 @@ impl<E: Element, R: Reduction<E>, From: Form<E, R>, To: Form<E, R>> Joining for 
     type From = From::Item;
     type Value = R::Value;
     type To = To::Item;
-    const OUTER: bool = From::OUTER || To::OUTER;
     #[inline(always)]
     fn read(self, item: From::Item) -> R::Value {
         From::read(self.0, item)
@@ -122,13 +116,7 @@ impl Grid {
 #[inline(always)]
 pub(super) unsafe fn join<J: Joining>(joining: J, all: &[*const J::From], grid: Grid, new: usize, to: *mut J::To) {
     // SAFETY: by the contract of this function.
-    unsafe {
-        match all.len() {
-            2 if J::OUTER => rows::<J, 2, 1, 1>(joining, all, grid, new, [to]),
-            3 if J::OUTER => rows::<J, 3, 1, 1>(joining, all, grid, new, [to]),
-            _ => rows::<J, 0, 1, 1>(joining, all, grid, new, [to]),
-        }
-    }
+    unsafe { rows::<J, 1, 1>(joining, all, grid, new, [to]) }
 }
 
 /// As [`join`], then `STRIDE` neighbours are dealt out to as many rows: a column of the grid is one of each.
@@ -144,7 +132,7 @@ pub(super) unsafe fn deal<J: Joining, const STRIDE: usize>(
     to: [*mut J::To; STRIDE],
 ) {
     // SAFETY: by the contract of this function.
-    unsafe { rows::<J, 0, STRIDE, STRIDE>(joining, all, grid, new, to) }
+    unsafe { rows::<J, STRIDE, STRIDE>(joining, all, grid, new, to) }
 }
 
 /// As [`join`], then `STRIDE` neighbours are joined to one: a column of the grid.
@@ -160,15 +148,13 @@ pub(super) unsafe fn join_neighbours<J: Joining, const STRIDE: usize>(
     to: *mut J::To,
 ) {
     // SAFETY: by the contract of this function.
-    unsafe { rows::<J, 0, STRIDE, 1>(joining, all, grid, new, [to]) }
+    unsafe { rows::<J, STRIDE, 1>(joining, all, grid, new, [to]) }
 }
 
-/// `TAPS` is the number of `all`, or 0 if the compiler does not know it.
-///
 /// # Safety
 /// As for [`join`], [`deal`] or [`join_neighbours`].
 #[inline(always)]
-unsafe fn rows<J: Joining, const TAPS: usize, const STRIDE: usize, const TARGETS: usize>(
+unsafe fn rows<J: Joining, const STRIDE: usize, const TARGETS: usize>(
     joining: J,
     all: &[*const J::From],
     grid: Grid,
@@ -176,7 +162,7 @@ unsafe fn rows<J: Joining, const TAPS: usize, const STRIDE: usize, const TARGETS
     to: [*mut J::To; TARGETS],
 ) {
     let last = all[all.len() - 1];
-    let mut row = Joined::<J, TAPS, STRIDE, TARGETS> { joining, all, from: 0, to };
+    let mut row = Joined::<J, STRIDE, TARGETS> { joining, all, from: 0, to };
     for _ in 0..grid.rows {
         for byte in (0..new * size_of::<J::From>()).step_by(64) {
             prefetch(last.wrapping_offset(row.from).wrapping_byte_add(AHEAD + byte));
@@ -207,21 +193,20 @@ pub(super) unsafe fn join_one<J: Joining>(joining: J, all: &[*const J::From], fr
 }
 
 #[derive(Clone, Copy)]
-struct Joined<'a, J: Joining, const TAPS: usize, const STRIDE: usize, const TARGETS: usize> {
+struct Joined<'a, J: Joining, const STRIDE: usize, const TARGETS: usize> {
     joining: J,
     all: &'a [*const J::From],
     from: isize,
     to: [*mut J::To; TARGETS],
 }
 
-impl<J: Joining, const TAPS: usize, const STRIDE: usize, const TARGETS: usize> Chunks for Joined<'_, J, TAPS, STRIDE, TARGETS> {
+impl<J: Joining, const STRIDE: usize, const TARGETS: usize> Chunks for Joined<'_, J, STRIDE, TARGETS> {
     type Value = [J::Value; STRIDE];
 
     #[inline(always)]
     unsafe fn write<const N: usize>(self, at: usize) {
         let Joined { joining, all, from, to } = self;
         let from = from + (at * STRIDE) as isize;
-        let taps = if TAPS > 0 { TAPS } else { all.len() };
         // SAFETY: the columns are those that the caller promises; there is one row to join. That the compiler knows nothing about
         // the pointers keeps it from loading several of them at once, which would take the place of vectors of items.
         unsafe {
@@ -232,7 +217,7 @@ impl<J: Joining, const TAPS: usize, const STRIDE: usize, const TARGETS: usize> C
                     values[lane][place] = joining.read(first[lane][place]);
                 }
             }
-            for tap in 1..taps {
+            for tap in 1..all.len() {
                 let items = opaque(all.get_unchecked(tap).offset(from)).cast::<[[J::From; STRIDE]; N]>().read_unaligned();
                 for lane in 0..N {
                     for place in 0..STRIDE {
