@@ -1,4 +1,4 @@
-"""`convrs.torch.accelerate`: sums and functions between the layers, and forwards that a graph would not follow."""
+"""`convrs.torch.accelerate`: sums and functions between the layers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import copy
 import pickle
 import threading
 import weakref
-from collections import OrderedDict
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,47 +17,12 @@ from convrs.torch import accelerate, intercept, program, report
 from convrs.torch.intercept import by_convrs
 from convrs.torch.part import Part
 from convrs.torch.running import running_on
-from torch_models import planned_calls, trained
-
-Way = Callable[[Any, Tensor], Any]
-
-IMAGE = torch.randn(2, 4, 9, 9, generator=torch.Generator().manual_seed(0))
-
-
-class Block(nn.Module):
-    """Two convolutions with all that may stand behind them, and any way through them."""
-
-    def __init__(self, way: Way) -> None:
-        super().__init__()
-        self.way = way
-        self.conv1, self.norm1 = nn.Conv2d(4, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4)
-        self.conv2, self.norm2 = nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)
-        self.relu, self.pool, self.dropout, self.identity = nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(), nn.Identity()
-        self.head, self.scale = nn.Linear(4, 2), nn.Parameter(torch.tensor(0.5))
-        self.container = nn.Sequential(nn.Conv2d(4, 4, 1))
-        self.register_buffer("offset", torch.tensor(0.5))
-
-    def forward(self, input: Tensor) -> Any:
-        return self.way(self, input)
-
-
-def model_of(way: Way) -> Block:
-    torch.manual_seed(0)
-    return trained(Block(way))
+from torch_models import IMAGE, Way, check, model_of, planned_calls
 
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return planned_calls(monkeypatch)
-
-
-def check(model: nn.Module, fast: nn.Module, input: Tensor = IMAGE) -> None:
-    """The same result, and the same left in the input."""
-    given = input.clone(), input.clone()
-    with torch.no_grad():
-        theirs, ours = model(given[0]), fast(given[1])
-    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(given[1], given[0], rtol=1e-5, atol=1e-5)
 
 
 # --- what is folded ---
@@ -378,87 +341,3 @@ def test_a_copy_has_weights_of_its_own() -> None:
     check(model, fast)
     model.load_state_dict(twin.state_dict())
     check(model, twin)
-
-
-# --- forwards that a graph would not follow ---
-
-
-def asks_for_a_class(m: Any, x: Any) -> Tensor:
-    result = m.conv1(x).relu()
-    return m.conv2(result) if isinstance(x, Tensor) else result
-
-
-def asks_for_an_attribute(m: Any, x: Any) -> Tensor:
-    result = m.conv1(x).relu()
-    return x.tensors if hasattr(x, "tensors") else result
-
-
-def writes_into_an_alias(m: Any, x: Tensor) -> Tensor:
-    alias = x
-    alias += 1
-    return m.conv1(x).relu()
-
-
-def changes_a_mode(m: Any, x: Tensor) -> Tensor:
-    with torch.autocast("cpu"):
-        return m.conv1(x).relu()
-
-
-def makes_a_tensor(m: Any, x: Tensor) -> Tensor:
-    return m.conv1(x).relu() + torch.ones(4, 1, 1)
-
-
-def leaves_something(m: Any, x: Tensor) -> Tensor:
-    m.last = m.conv1(x)
-    return m.last.relu()
-
-
-def reads_a_number(m: Any, x: Tensor) -> Tensor:
-    return m.conv1(x).relu() * float(m.scale)
-
-
-def reads_a_number_of_a_buffer(m: Any, x: Tensor) -> Tensor:
-    return m.conv1(x).relu() * float(m.offset)
-
-
-def of_another_class(m: Any, x: Tensor) -> Any:
-    return OrderedDict(out=m.conv1(x).relu())
-
-
-FORWARDS = [
-    *(asks_for_a_class, asks_for_an_attribute, writes_into_an_alias, changes_a_mode, makes_a_tensor, leaves_something),
-    *(reads_a_number, reads_a_number_of_a_buffer, of_another_class),
-]
-
-
-@pytest.mark.parametrize("way", FORWARDS)
-def test_a_forward_does_all_that_it_did(way: Way) -> None:
-    model = model_of(way)
-    fast = accelerate(model)
-    for network in (model, fast):
-        with torch.no_grad():
-            network.scale.fill_(3)
-            network.offset.fill_(3)
-    check(model, fast)
-    with torch.no_grad():
-        assert type(fast(IMAGE.clone())) is type(model(IMAGE.clone()))
-    if way is leaves_something:
-        assert type(fast.last) is Tensor
-
-
-class Optional(Block):
-    def forward(self, input: Tensor, mask: Tensor | None = None, *, scale: float = 1.0) -> dict[str, Any]:
-        result = self.conv1(input).relu()
-        return {"result": result * scale if mask is None else result * mask, "shape": [result.shape[2:], None]}
-
-
-def test_arguments_with_a_default(calls: list[int]) -> None:
-    model = trained(Optional(in_place))
-    fast, mask = accelerate(model), torch.rand(9, 9)
-    with torch.no_grad():
-        for given, named in (((IMAGE,), {}), ((IMAGE, mask), {}), ((IMAGE,), {"scale": 3.0}), ((), {"input": IMAGE})):
-            ours, theirs = fast(*given, **named), model(*given, **named)
-            torch.testing.assert_close(ours["result"], theirs["result"], rtol=1e-5, atol=1e-5)
-            assert ours["shape"] == theirs["shape"]
-            assert type(ours) is dict
-    assert calls == [1, 0, 0, 1]

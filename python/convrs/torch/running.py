@@ -5,6 +5,7 @@ So a module stays the object it was, with its parameters, hooks, name and class;
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -79,13 +80,14 @@ class Planned:
         return {**vars(self), "_layer": None}
 
 
-class Running:
+class Running(ABC):
     """What stands on a module."""
 
     module: Any
 
+    @abstractmethod
     def run(self, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError
+        """What the module is called with, and gives."""
 
 
 class Convolution(Running):
