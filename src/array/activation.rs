@@ -36,6 +36,13 @@ pub enum Activation {
     Gelu,
 }
 
+impl Activation {
+    /// Whether channels differ.
+    pub fn knows_channels(&self) -> bool {
+        matches!(self, Activation::Prelu { slopes } if slopes.len() > 1)
+    }
+}
+
 /// Applies an activation to floats. The match is outside the loops, so that the simple ones become vector instructions.
 macro_rules! activate {
     ($name:ident, $float:ty, $erf:path) => {

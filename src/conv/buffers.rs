@@ -10,6 +10,7 @@ pub(super) struct Sizes {
     patch: usize,
     sums: usize,
     rows: usize,
+    bias: usize,
     /// Of the largest chunk.
     pub taps: usize,
     all_taps: usize,
@@ -24,6 +25,8 @@ pub(super) struct Buffers<'a, T> {
     pub sums: &'a mut [T],
     /// Sums of a piece, a row a channel, where channels lie in the vectors.
     pub rows: &'a mut [T],
+    /// Bias of a block.
+    pub bias: &'a mut [T],
     /// Offset of every tap in the patch, `Sizes::taps` of them for each of the passes written together.
     pub taps: &'a mut [u32],
     /// Offset of every pixel (or vector of pixels) in the patch.
@@ -58,6 +61,7 @@ impl Sizes {
             patch: images * plan.chunk_channels * extents(plan, staged, plan.tile, staged_taps),
             sums: sums.next_multiple_of(plan.lanes) * plan.block,
             rows,
+            bias: plan.block,
             taps,
             all_taps: taps * together,
             pixels,
@@ -67,9 +71,9 @@ impl Sizes {
 
     pub fn bytes<T>(&self) -> usize {
         let line = 64;
-        let elements = self.panel + self.patch + self.sums + self.rows;
+        let elements = self.panel + self.patch + self.sums + self.rows + self.bias;
         let offsets = (self.all_taps + self.pixels) * size_of::<u32>() + 2 * self.places * size_of::<isize>();
-        elements * size_of::<T>() + offsets + 8 * line
+        elements * size_of::<T>() + offsets + 9 * line
     }
 
     pub fn cut<'a, T: Accumulator>(&self, scratch: &mut Scratch<'a>) -> Buffers<'a, T> {
@@ -78,6 +82,7 @@ impl Sizes {
             patch: scratch.cut(self.patch),
             sums: scratch.cut(self.sums),
             rows: scratch.cut(self.rows),
+            bias: scratch.cut(self.bias),
             taps: scratch.cut(self.all_taps),
             pixels: scratch.cut(self.pixels),
             places: scratch.cut(self.places),

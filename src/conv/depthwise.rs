@@ -18,6 +18,8 @@ pub(super) struct PixelVectors<'a, T> {
     pub channels: usize,
     /// Start from zero.
     pub fresh: bool,
+    /// Added at last, one element a channel.
+    pub bias: Option<&'a [T]>,
 }
 
 impl<T> Operation<T> for PixelVectors<'_, T> {
@@ -27,6 +29,7 @@ impl<T> Operation<T> for PixelVectors<'_, T> {
     fn run<S: Simd<Scalar = T>>(self, simd: S) {
         assert!(self.panel.len() >= self.taps.len() * self.channels);
         assert!(self.sums.len() >= self.channels * self.vectors.len() * S::LANES);
+        assert!(self.bias.is_none_or(|bias| bias.len() >= self.channels));
         let sums = self.sums.as_mut_ptr();
         let mut first = 0;
         while first < self.vectors.len() {
@@ -35,7 +38,7 @@ impl<T> Operation<T> for PixelVectors<'_, T> {
                 ($channels:literal: $($count:literal)*) => {
                     $(if left >= $count {
                         // SAFETY: the caller of `PixelVectors` keeps every vector plus tap inside the patch; the lengths
-                        // of panel and sums are asserted above.
+                        // of panel, bias and sums are asserted above.
                         unsafe { rows::<S, $channels, $count>(simd, &self, sums, first) };
                         first += $count;
                         continue;
@@ -62,7 +65,7 @@ impl<T> Operation<T> for PixelVectors<'_, T> {
 }
 
 /// # Safety
-/// `LANES` elements can be read at every vector plus every tap of the patch; panel and sums are as long as their docs say.
+/// `LANES` elements can be read at every vector plus every tap of the patch; panel, bias and sums are as long as their docs say.
 #[inline(always)]
 unsafe fn rows<S: Simd, const C: usize, const V: usize>(
     simd: S,
@@ -99,6 +102,12 @@ unsafe fn rows<S: Simd, const C: usize, const V: usize>(
             panel = panel.add(C);
         }
         for channel in 0..C {
+            if let Some(bias) = job.bias {
+                let bias = simd.splat(*bias.get_unchecked(channel));
+                for vector in 0..V {
+                    accumulators[channel][vector] = simd.add(accumulators[channel][vector], bias);
+                }
+            }
             for vector in 0..V {
                 simd.store(sums.add(channel * channel_stride + vector * S::LANES), accumulators[channel][vector]);
             }

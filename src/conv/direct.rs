@@ -23,6 +23,8 @@ pub(super) struct Pixels<'a, T> {
     pub vectors: usize,
     /// Start from zero.
     pub fresh: bool,
+    /// Added at last, one element a lane.
+    pub bias: Option<&'a [T]>,
 }
 
 impl<T> Operation<T> for Pixels<'_, T> {
@@ -33,6 +35,7 @@ impl<T> Operation<T> for Pixels<'_, T> {
         let lanes = self.vectors * S::LANES;
         let last = self.pixels.len().saturating_sub(1) * self.step;
         assert!(self.panel.len() >= self.taps.len() * lanes && self.step >= lanes && self.sums.len() >= last + lanes);
+        assert!(self.bias.is_none_or(|bias| bias.len() >= lanes));
         let all = [Run { skipped: 0, taps: self.taps.len() }];
         let (channels, runs) = self.runs.map_or((1, all.as_slice()), |runs| (runs.channels, &runs.list));
         assert!(channels * runs.iter().map(|run| run.skipped + run.taps).sum::<usize>() <= self.taps.len());
@@ -66,8 +69,8 @@ impl<T> Operation<T> for Pixels<'_, T> {
 }
 
 /// # Safety
-/// The patch can be read at any pixel plus any tap that takes part; the panel holds `V * LANES` elements a tap, `sums` as many at
-/// each of `P` multiples of their distance; the runs stay within the taps.
+/// The patch can be read at any pixel plus any tap that takes part; the panel holds `V * LANES` elements a tap, the bias as many, `sums` as many
+/// at each of `P` multiples of their distance; the runs stay within the taps.
 #[inline(always)]
 unsafe fn tile<S: Simd, const P: usize, const V: usize>(
     simd: S,
@@ -106,6 +109,14 @@ unsafe fn tile<S: Simd, const P: usize, const V: usize>(
                         }
                     }
                     (tap, panel) = (tap.add(1), panel.add(V * S::LANES));
+                }
+            }
+        }
+        if let Some(bias) = with.bias {
+            for vector in 0..V {
+                let bias = simd.load(bias.as_ptr().add(vector * S::LANES));
+                for pixel in 0..P {
+                    accumulators[pixel][vector] = simd.add(accumulators[pixel][vector], bias);
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! What happens to a sum before it is written: bias, residual, activation.
 
+use std::ops::Range;
+
 use crate::array::{Accumulator, Activation, Element, View};
 
 /// The steps, in this order; each may be absent.
@@ -18,6 +20,15 @@ impl<'a, E: Element> Epilogue<'a, E> {
         Epilogue { bias, residual: None, activation: &Activation::Identity }
     }
 
+    /// The bias of some neighbouring output channels; `to` may be longer, and none is left as it is.
+    pub(super) fn bias_of<'b>(&self, channels: Range<usize>, to: &'b mut [E::Accumulator]) -> Option<&'b [E::Accumulator]> {
+        let bias = self.bias.as_ref()?;
+        for (channel, to) in channels.zip(to.iter_mut()) {
+            *to = bias.get([0, 0, 0, 0, channel]).widen();
+        }
+        Some(to)
+    }
+
     /// Turns sums of one output channel into values. `residual` gives what is added to a position.
     #[inline(always)]
     pub(super) fn apply(&self, channel: usize, sums: &mut [E::Accumulator], residual: impl Fn(usize) -> E) {
@@ -27,6 +38,12 @@ impl<'a, E: Element> Epilogue<'a, E> {
                 *sum = sum.plus(bias);
             }
         }
+        self.apply_behind_bias(channel, sums, residual);
+    }
+
+    /// The same for sums to which the bias has been added.
+    #[inline(always)]
+    pub(super) fn apply_behind_bias(&self, channel: usize, sums: &mut [E::Accumulator], residual: impl Fn(usize) -> E) {
         if self.residual.is_some() {
             for (position, sum) in sums.iter_mut().enumerate() {
                 *sum = sum.plus(residual(position).widen());

@@ -186,6 +186,8 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
                         offsets = Some(number);
                         runs = regions.iter().map(|region| region.runs(&chunk)).collect();
                     }
+                    let last = number + 1 == chunks.number();
+                    let bias = if last { self.epilogue.bias_of(block.outputs(shape), work.bias) } else { None };
                     for (member, axes) in together.members() {
                         let chunk = self.chunk_of(member, axes, chunk);
                         let panel = match self.weights {
@@ -215,7 +217,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
                                     (taps, runs),
                                     panel.data,
                                     block,
-                                    number == 0,
+                                    (number == 0, bias),
                                     sums,
                                 );
                             }
@@ -314,17 +316,19 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         (taps, runs): (&[u32], Option<&Runs>),
         panel: &[E::Accumulator],
         block: Block,
-        fresh: bool,
+        (fresh, bias): (bool, Option<&[E::Accumulator]>),
         (sums, step): (&mut [E::Accumulator], usize),
     ) {
         let Plan { algorithm, lanes, .. } = self.passes.plan;
         let patch = patch.pointer;
         match algorithm {
             Algorithm::Direct => {
-                dispatch(self.isa, Pixels { patch, pixels, taps, runs, panel, sums, step, vectors: block.lanes / lanes, fresh })
+                let vectors = block.lanes / lanes;
+                dispatch(self.isa, Pixels { patch, pixels, taps, runs, panel, sums, step, vectors, fresh, bias });
             }
             Algorithm::Depthwise | Algorithm::Rows => {
-                dispatch(self.isa, PixelVectors { patch, vectors: pixels, taps, panel, sums, channels: block.lanes, fresh })
+                let channels = block.lanes;
+                dispatch(self.isa, PixelVectors { patch, vectors: pixels, taps, panel, sums, channels, fresh, bias });
             }
         }
     }
@@ -358,8 +362,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
                 output: &self.output,
                 epilogue: self.epilogue,
                 image: task.images.0,
-                channel: block.group * shape.out_channels + block.first,
-                channels: block.channels(shape),
+                channels: block.outputs(shape),
                 places: Places { output: &work.places[range], residual },
                 sums: work.sums,
                 layout,

@@ -62,6 +62,12 @@ impl Block {
     pub fn channels(&self, shape: &ConvShape) -> usize {
         self.lanes.min(shape.out_channels - self.first)
     }
+
+    /// The same, counted through all groups.
+    pub fn outputs(&self, shape: &ConvShape) -> Range<usize> {
+        let first = self.group * shape.out_channels + self.first;
+        first..first + self.channels(shape)
+    }
 }
 
 /// Room for as many vectors as one has lanes.

@@ -1,8 +1,10 @@
-//! Sums become outputs: transposed where channels lie in the vectors, then bias, residual, activation, rounding.
+//! Sums with their bias become outputs: transposed where channels lie in the vectors, then residual, activation, rounding.
+
+use std::ops::Range;
 
 use super::epilogue::Epilogue;
 use super::plan::DIRECT_PIECE;
-use crate::array::{Element, SharedOutput};
+use crate::array::{Accumulator, Activation, Element, SharedOutput};
 use crate::simd::{Operation, Simd, narrow_run};
 
 /// The place of a pixel that does not exist: some phases of a transposed convolution have one output less than others.
@@ -22,9 +24,8 @@ pub(super) struct Write<'a, E: Element> {
     pub output: &'a SharedOutput<'a, E>,
     pub epilogue: &'a Epilogue<'a, E>,
     pub image: usize,
-    /// The block's first output channel, and how many there are.
-    pub channel: usize,
-    pub channels: usize,
+    /// The block's output channels.
+    pub channels: Range<usize>,
     pub places: Places<'a>,
     pub sums: &'a mut [E::Accumulator],
     pub layout: Layout<'a, E::Accumulator>,
@@ -45,7 +46,8 @@ impl<E: Element> Operation<E::Accumulator> for Write<'_, E> {
 
     #[inline(always)]
     fn run<S: Simd<Scalar = E::Accumulator>>(self, simd: S) {
-        let Write { output, epilogue, image, channel, channels, places, sums, layout } = self;
+        let Write { output, epilogue, image, channels, places, sums, layout } = self;
+        let (channel, channels) = (channels.start, channels.len());
         let target = Target { output, epilogue, image, places };
         match layout {
             Layout::Pixels { lanes, step, rows } => {
@@ -53,7 +55,16 @@ impl<E: Element> Operation<E::Accumulator> for Write<'_, E> {
                 let length = places.output.len().next_multiple_of(S::LANES);
                 let neighbours = output.strides()[1] == 1;
                 assert!(sums.len() >= length * lanes && rows.len() >= length * S::LANES);
+                let finished = target.finish_all(&mut sums[..places.output.len() * lanes]);
+                let blocks = finished && E::IN_PLACE && output.strides()[1] > 0 && runs.are_vectors(S::LANES);
                 for vector in (0..channels).step_by(S::LANES) {
+                    if finished && neighbours {
+                        break;
+                    }
+                    if blocks && channels - vector >= S::LANES {
+                        target.blocks(simd, channel + vector, &sums[vector..], lanes, &runs);
+                        continue;
+                    }
                     for first in (0..length).step_by(S::LANES) {
                         let (from, to) = (sums[first * lanes + vector..].as_ptr(), rows[first..].as_mut_ptr());
                         // SAFETY: sums and rows have room for whole vectors of pixels.
@@ -62,7 +73,9 @@ impl<E: Element> Operation<E::Accumulator> for Write<'_, E> {
                     // A channel at a time: neighbouring lines of the output, however far apart its channels are.
                     for lane in 0..S::LANES.min(channels - vector) {
                         let row = &mut rows[lane * length..][..places.output.len()];
-                        target.finish(channel + vector + lane, row);
+                        if !finished {
+                            target.finish(channel + vector + lane, row);
+                        }
                         if !neighbours {
                             target.pixels(simd, channel + vector + lane, row, &runs);
                         }
@@ -117,12 +130,46 @@ impl<E: Element> Target<'_, E> {
         })
     }
 
+    /// Turns the sums of all channels into values, if what remains to be done is the same for all.
+    #[inline(always)]
+    fn finish_all(&self, sums: &mut [E::Accumulator]) -> bool {
+        let Epilogue { residual, activation, .. } = self.epilogue;
+        let alike = residual.is_none() && !activation.knows_channels();
+        if alike && **activation != Activation::Identity {
+            E::Accumulator::activate(activation, 0, sums);
+        }
+        alike
+    }
+
+    /// Writes the values of a vector of channels in square blocks, transposed on their way.
+    #[inline(always)]
+    fn blocks<S: Simd<Scalar = E::Accumulator>>(&self, simd: S, channel: usize, sums: &[S::Scalar], lanes: usize, runs: &Runs) {
+        let (to, distance) = (self.output.channel(self.image, channel), self.output.strides()[1] as usize);
+        let mut start = 0;
+        for &end in &runs.ends[..runs.count] {
+            let end = usize::from(end);
+            let mut first = start;
+            while first < end {
+                // The last block of a run begins inside the one before.
+                let block = first.min(end - S::LANES);
+                let from = sums[block * lanes..].as_ptr();
+                // SAFETY: the places are this task's own, and those of a run are neighbours; the sums have whole vectors.
+                unsafe {
+                    let place = to.offset(self.places.output[start]).add(block - start);
+                    simd.transpose(from, lanes, place.cast(), distance);
+                }
+                first += S::LANES;
+            }
+            start = end;
+        }
+    }
+
     /// Turns the sums of one channel into values.
     #[inline(always)]
     fn finish(&self, channel: usize, row: &mut [E::Accumulator]) {
         let from = self.residual(channel);
         // SAFETY: the residual has an element at each of its places.
-        self.epilogue.apply(channel, row, |at| unsafe { *from.offset(self.places.residual[at]) });
+        self.epilogue.apply_behind_bias(channel, row, |at| unsafe { *from.offset(self.places.residual[at]) });
     }
 
     /// Writes the channels of one pixel, which are neighbours in the output.
@@ -178,7 +225,7 @@ impl<E: Element> Target<'_, E> {
         let from = self.residual(channel);
         // SAFETY: the residual has an element at each of its places.
         let residual = |at: usize| unsafe { *from.offset(self.places.residual[vector] + at as isize * residual_step) };
-        self.epilogue.apply(channel, sums, residual);
+        self.epilogue.apply_behind_bias(channel, sums, residual);
         // SAFETY: the places are this task's own.
         unsafe {
             let to = self.output.channel(self.image, channel).offset(self.places.output[vector]);
@@ -211,6 +258,13 @@ impl Runs {
             }
         }
         runs
+    }
+
+    /// Whether all are neighbours and at least so many. A pixel that does not exist is a run of its own.
+    #[inline(always)]
+    fn are_vectors(&self, lanes: usize) -> bool {
+        let starts = [0].into_iter().chain(self.ends);
+        self.step == 1 && self.ends[..self.count].iter().zip(starts).all(|(&end, start)| usize::from(end - start) >= lanes)
     }
 }
 

@@ -16,6 +16,7 @@ pub(super) struct Sizes {
     products: usize,
     sums: usize,
     repaired: usize,
+    bias: usize,
     taps: usize,
     pixels: usize,
     /// Distances of tiles and positions in `transformed`, of positions in `products`.
@@ -39,6 +40,8 @@ pub(super) struct Buffers<'a, T> {
     pub sums: &'a mut [T],
     /// The same of one tile that is computed directly.
     pub repaired: &'a mut [T],
+    /// Bias of a block.
+    pub bias: &'a mut [T],
     /// Offset of every tap, and of every tile or pixel.
     pub taps: &'a mut [u32],
     pub pixels: &'a mut [u32],
@@ -73,6 +76,7 @@ impl Sizes {
             products: form.positions() * products_stride,
             sums: strip * plan.block,
             repaired: tile * plan.block,
+            bias: plan.block,
             taps: shape.in_channels * shape.kernel.iter().product::<usize>(),
             pixels: (depth * tiles).max(strip),
             tile_stride,
@@ -83,9 +87,10 @@ impl Sizes {
 
     pub fn bytes<T>(&self) -> usize {
         let line = 64;
-        let elements = self.patch + self.rows + self.columns + self.transformed + self.products + self.sums + self.repaired;
+        let elements =
+            self.patch + self.rows + self.columns + self.transformed + self.products + self.sums + self.repaired + self.bias;
         let offsets = (self.taps + self.pixels) * size_of::<u32>() + 2 * self.pixels * size_of::<isize>();
-        elements * size_of::<T>() + offsets + 11 * line
+        elements * size_of::<T>() + offsets + 12 * line
     }
 
     pub fn cut<'a, T: Accumulator>(&self, scratch: &mut Scratch<'a>) -> Buffers<'a, T> {
@@ -97,6 +102,7 @@ impl Sizes {
             products: scratch.cut(self.products),
             sums: scratch.cut(self.sums),
             repaired: scratch.cut(self.repaired),
+            bias: scratch.cut(self.bias),
             taps: scratch.cut(self.taps),
             pixels: scratch.cut(self.pixels),
             places: scratch.cut(self.pixels),

@@ -17,6 +17,8 @@ pub(super) struct Output<'a, T> {
     pub rows: usize,
     pub columns: usize,
     pub sums: &'a mut [T],
+    /// Added at last, one element a lane.
+    pub bias: Option<&'a [T]>,
 }
 
 impl<T: Accumulator> Operation<T> for Output<'_, T> {
@@ -24,9 +26,10 @@ impl<T: Accumulator> Operation<T> for Output<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd<Scalar = T>>(self, simd: S) -> bool {
-        let Output { form, products, position_stride, lanes, rows, columns, sums } = self;
+        let Output { form, products, position_stride, lanes, rows, columns, sums, bias } = self;
         let tiles = columns.div_ceil(OUTPUTS * form.dilation) * form.dilation;
         assert!(lanes.is_multiple_of(S::LANES) && rows <= form.rows && sums.len() >= rows * columns * lanes);
+        assert!(bias.is_none_or(|bias| bias.len() >= lanes));
         assert!(products.len() >= (form.positions() - 1) * position_stride + tiles * lanes);
         // Zero times anything finite is zero.
         let mut spoiled = simd.zero();
@@ -54,7 +57,8 @@ impl<T: Accumulator> Operation<T> for Output<'_, T> {
                         let values = transform::output(simd, row);
                         for x in 0..width {
                             spoiled = simd.multiply_add(values[x], simd.zero(), spoiled);
-                            simd.store(to.add((y * columns + x * form.dilation) * lanes), values[x]);
+                            let value = bias.map_or(values[x], |bias| simd.add(values[x], simd.load(bias.as_ptr().add(lane))));
+                            simd.store(to.add((y * columns + x * form.dilation) * lanes), value);
                         }
                     }
                 }

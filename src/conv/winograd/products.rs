@@ -37,6 +37,7 @@ impl<T> Operation<T> for Products<'_, T> {
                 step: self.vectors * S::LANES,
                 vectors: self.vectors,
                 fresh: true,
+                bias: None,
             }
             .run(simd);
         }

@@ -57,6 +57,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
             step: block.lanes,
             vectors: block.lanes / problem.plan.lanes,
             fresh: true,
+            bias: problem.epilogue.bias_of(block.outputs(problem.shape), work.bias),
         };
         dispatch(problem.isa, pixels);
     }

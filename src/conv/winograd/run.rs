@@ -199,6 +199,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
         let isa = self.problem.isa;
         let tile = self.outputs(bundles);
         let [_, rows, columns] = tile.size;
+        let bias = self.problem.epilogue.bias_of(block.outputs(self.problem.shape), work.bias);
         let output = Output {
             form: self.form,
             products: &work.products[first * block.lanes..],
@@ -207,6 +208,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
             rows,
             columns,
             sums: work.sums,
+            bias,
         };
         if !dispatch(isa, output) {
             self.repair(task, block, tile, work);
@@ -226,8 +228,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
             output: &self.output,
             epilogue,
             image: task.image,
-            channel: block.group * shape.out_channels + block.first,
-            channels: block.channels(shape),
+            channels: block.outputs(shape),
             places: Places { output: &work.places[..pixels], residual },
             sums: work.sums,
             layout: Layout::Pixels { lanes: block.lanes, step: self.output.strides()[4], rows: work.rows },
