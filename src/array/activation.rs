@@ -1,5 +1,7 @@
 //! Activation functions, over sums in the accumulator's type.
 
+use super::smooth;
+
 /// The last step of a planned layer, by the names of torch.nn.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Activation {
@@ -45,7 +47,7 @@ impl Activation {
 
 /// Applies an activation to floats. The match is outside the loops, so that the simple ones become vector instructions.
 macro_rules! activate {
-    ($name:ident, $float:ty, $erf:path) => {
+    ($name:ident, $float:ty, $exp:path, $tanh:path, $erf:path) => {
         /// Applies `activation` to sums of one output channel.
         #[inline(always)]
         pub(super) fn $name(activation: &Activation, channel: usize, sums: &mut [$float]) {
@@ -59,7 +61,7 @@ macro_rules! activate {
                 let x = if x < least { least } else { x };
                 if x > most { most } else { x }
             };
-            let sigmoid = |x: $float| 1.0 / (1.0 + (-x).exp());
+            let sigmoid = |x: $float| 1.0 / (1.0 + $exp(-x));
             match activation {
                 Activation::Identity => {}
                 Activation::Relu => each(sums, |x| if x < 0.0 { 0.0 } else { x }),
@@ -77,8 +79,8 @@ macro_rules! activate {
                 }
                 Activation::HardSwish => each(sums, |x| x * clamp(x + 3.0, 0.0, 6.0) / 6.0),
                 Activation::Sigmoid => each(sums, sigmoid),
-                Activation::Silu => each(sums, |x| x / (1.0 + (-x).exp())),
-                Activation::Tanh => each(sums, <$float>::tanh),
+                Activation::Silu => each(sums, |x| x / (1.0 + $exp(-x))),
+                Activation::Tanh => each(sums, $tanh),
                 Activation::Gelu => {
                     each(sums, |x| 0.5 * x * (1.0 + $erf(x * std::f64::consts::FRAC_1_SQRT_2 as $float)));
                 }
@@ -86,5 +88,5 @@ macro_rules! activate {
         }
     };
 }
-activate!(activate_f32, f32, libm::erff);
-activate!(activate_f64, f64, libm::erf);
+activate!(activate_f32, f32, smooth::exp, smooth::tanh, smooth::erf);
+activate!(activate_f64, f64, f64::exp, f64::tanh, libm::erf);

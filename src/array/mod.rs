@@ -4,6 +4,7 @@ mod activation;
 mod element;
 mod numbers;
 mod scratch;
+mod smooth;
 mod tiles;
 mod view;
 

@@ -3,9 +3,12 @@
 use std::ops::Range;
 
 use crate::array::{Accumulator, Activation, Element, View};
+use crate::simd::{Isa, Lanes, Operation, Simd, dispatch};
 
 /// The steps, in this order; each may be absent.
 pub struct Epilogue<'a, E: Element> {
+    /// Whose vectors compute the activation.
+    pub isa: Isa,
     /// One element an output channel, along the last axis.
     pub bias: Option<View<'a, E>>,
     /// Of the output's shape.
@@ -14,10 +17,10 @@ pub struct Epilogue<'a, E: Element> {
     pub activation: &'a Activation,
 }
 
-impl<'a, E: Element> Epilogue<'a, E> {
+impl<'a, E: Element<Accumulator: Lanes>> Epilogue<'a, E> {
     /// A bias, or nothing.
-    pub fn bias(bias: Option<View<'a, E>>) -> Self {
-        Epilogue { bias, residual: None, activation: &Activation::Identity }
+    pub fn bias(isa: Isa, bias: Option<View<'a, E>>) -> Self {
+        Epilogue { isa, bias, residual: None, activation: &Activation::Identity }
     }
 
     /// The bias of some neighbouring output channels; `to` may be longer, and none is left as it is.
@@ -49,8 +52,29 @@ impl<'a, E: Element> Epilogue<'a, E> {
                 *sum = sum.plus(residual(position).widen());
             }
         }
+        self.activate(channel, sums);
+    }
+
+    /// The last step. A function of its own: the code of all activations would be part of every kernel.
+    #[inline(always)]
+    pub(super) fn activate(&self, channel: usize, sums: &mut [E::Accumulator]) {
         if *self.activation != Activation::Identity {
-            E::Accumulator::activate(self.activation, channel, sums);
+            dispatch(self.isa, Activate { activation: self.activation, channel, sums });
         }
+    }
+}
+
+struct Activate<'a, T> {
+    activation: &'a Activation,
+    channel: usize,
+    sums: &'a mut [T],
+}
+
+impl<T: Accumulator> Operation<T> for Activate<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<Scalar = T>>(self, _: S) {
+        T::activate(self.activation, self.channel, self.sums);
     }
 }

@@ -137,7 +137,7 @@ impl<E: Element<Accumulator: Lanes>> Layer<E> {
             Some(bias) => Some(View::new(bias, [1, 1, 1, 1, bias.len()])?),
             None => None,
         };
-        let epilogue = Epilogue { bias, residual, activation: &self.activation };
+        let epilogue = Epilogue { isa: self.isa, bias, residual, activation: &self.activation };
         let isa = self.isa;
         match &*self.planned(shape) {
             Planned::Winograd(plan) if const { E::Accumulator::ACTIVATES } => {

@@ -46,7 +46,7 @@ pub fn run<E: Element<Accumulator: Lanes>>(
         let operands = Operands { input: input.with_width(axis), weight: weight.with_width(axis), bias: *bias };
         return run(isa, &shape.with_width(axis), &operands, &mut output.with_width(axis));
     }
-    let epilogue = Epilogue::bias(*bias);
+    let epilogue = Epilogue::bias(isa, *bias);
     // That the weights are finite is found out while they are packed, if all passes' are packed together.
     let passes = |finite| {
         let outside = Outside::of(shape, finite);
@@ -136,7 +136,11 @@ pub(super) fn compute<E: Element<Accumulator: Lanes>>(
 }
 
 /// Writes what outputs are that no tap reaches, to all: zero, bias and the rest of the epilogue.
-fn write_gaps<E: Element>(shape: &ConvShape, epilogue: &Epilogue<'_, E>, output: &SharedOutput<'_, E>) -> Result<(), Error> {
+fn write_gaps<E: Element<Accumulator: Lanes>>(
+    shape: &ConvShape,
+    epilogue: &Epilogue<'_, E>,
+    output: &SharedOutput<'_, E>,
+) -> Result<(), Error> {
     let [batch, channels, depth, height, width] = shape.output_shape();
     for_each_chunk(batch * channels * depth, height * width, |planes, progress| {
         for plane in planes {

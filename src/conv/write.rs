@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::epilogue::Epilogue;
 use super::plan::DIRECT_PIECE;
-use crate::array::{Accumulator, Activation, Element, SharedOutput};
-use crate::simd::{Operation, Simd, narrow_run};
+use crate::array::{Element, SharedOutput};
+use crate::simd::{Lanes, Operation, Simd, narrow_run};
 
 /// The place of a pixel that does not exist: some phases of a transposed convolution have one output less than others.
 pub(super) const NOWHERE: isize = isize::MIN;
@@ -41,7 +41,7 @@ pub(super) enum Layout<'a, T> {
     Vectors { first: usize, per_row: usize, tail: usize, step: isize, residual_step: isize },
 }
 
-impl<E: Element> Operation<E::Accumulator> for Write<'_, E> {
+impl<E: Element<Accumulator: Lanes>> Operation<E::Accumulator> for Write<'_, E> {
     type Output = ();
 
     #[inline(always)]
@@ -119,7 +119,7 @@ struct Target<'a, E: Element> {
     places: Places<'a>,
 }
 
-impl<E: Element> Target<'_, E> {
+impl<E: Element<Accumulator: Lanes>> Target<'_, E> {
     /// The first element of a channel of the residual, if there is one.
     #[inline(always)]
     fn residual(&self, channel: usize) -> *const E {
@@ -135,8 +135,8 @@ impl<E: Element> Target<'_, E> {
     fn finish_all(&self, sums: &mut [E::Accumulator]) -> bool {
         let Epilogue { residual, activation, .. } = self.epilogue;
         let alike = residual.is_none() && !activation.knows_channels();
-        if alike && **activation != Activation::Identity {
-            E::Accumulator::activate(activation, 0, sums);
+        if alike {
+            self.epilogue.activate(0, sums);
         }
         alike
     }

@@ -106,7 +106,7 @@ struct Tasks<'a, E: Element> {
     work: Work<'a, E::Accumulator>,
 }
 
-impl<E: Element> Operation<E::Accumulator> for Tasks<'_, E> {
+impl<E: Element<Accumulator: Lanes>> Operation<E::Accumulator> for Tasks<'_, E> {
     type Output = ();
 
     /// Tiles of the same number follow each other plane by plane.
@@ -149,7 +149,7 @@ fn divided_up(number: usize, by: usize) -> usize {
     if by == 1 { number } else { number.div_ceil(by) }
 }
 
-impl<E: Element> Tasks<'_, E> {
+impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
     /// What the tiles of that number have in common in all planes; nothing where a smaller pass has no outputs there.
     fn frame<S: Simd<Scalar = E::Accumulator>>(&mut self, pass: usize, index: usize) -> Option<Frame<E::Accumulator>> {
         let Rows { passes, shape, input, weight, epilogue, output, .. } = *self.rows;

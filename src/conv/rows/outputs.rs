@@ -5,12 +5,12 @@ use super::place::Place;
 use super::slide::Slide;
 use super::{Frame, Rows, divided_up};
 use crate::array::{Accumulator, Element};
-use crate::simd::Simd;
+use crate::simd::{Lanes, Simd};
 
 /// From this many tap rows on, those that read nothing but zeros outside the input are left out.
 const SKIPPED_TAP_ROWS: usize = 16;
 
-impl<E: Element> Rows<'_, E> {
+impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
     /// The outputs of one tile at one depth.
     #[inline(always)]
     pub(super) fn plane<S: Simd<Scalar = E::Accumulator>>(
