@@ -44,6 +44,15 @@ impl<'a, T: Copy> SharedOutput<'a, T> {
         unsafe { self.pointer.offset(image as isize * self.strides[0] + channel as isize * self.strides[1]) }
     }
 
+    /// The element at an index. What holds for [`SharedOutput::channel`] holds here.
+    #[inline(always)]
+    pub fn at(&self, index: [usize; RANK]) -> *mut T {
+        assert!((0..RANK).all(|axis| index[axis] < self.shape[axis]));
+        let offset: isize = (0..RANK).map(|axis| index[axis] as isize * self.strides[axis]).sum();
+        // SAFETY: the index is inside the shape.
+        unsafe { self.pointer.offset(offset) }
+    }
+
     /// Writes `count` elements along the width, `step` apart, from `index` on.
     ///
     /// # Safety

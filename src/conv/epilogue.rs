@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::array::{Accumulator, Activation, Element, View};
+use crate::shape::RANK;
 use crate::simd::{Isa, Lanes, Operation, Simd, dispatch};
 
 /// The steps, in this order; each may be absent.
@@ -32,27 +33,42 @@ impl<'a, E: Element<Accumulator: Lanes>> Epilogue<'a, E> {
         Some(to)
     }
 
-    /// Turns sums of one output channel into values. `residual` gives what is added to a position.
+    /// Whether nothing follows the bias.
+    pub(super) fn ends_with_bias(&self) -> bool {
+        self.residual.is_none() && *self.activation == Activation::Identity
+    }
+
+    /// Turns a row of sums into values: those of the outputs from `index` on, `step` columns apart.
     #[inline(always)]
-    pub(super) fn apply(&self, channel: usize, sums: &mut [E::Accumulator], residual: impl Fn(usize) -> E) {
+    pub(super) fn apply(&self, index: [usize; RANK], step: usize, sums: &mut [E::Accumulator]) {
         if let Some(bias) = &self.bias {
-            let bias = bias.get([0, 0, 0, 0, channel]).widen();
+            let bias = bias.get([0, 0, 0, 0, index[1]]).widen();
             for sum in sums.iter_mut() {
                 *sum = sum.plus(bias);
             }
         }
-        self.apply_behind_bias(channel, sums, residual);
+        self.apply_behind_bias(index, step, sums);
     }
 
     /// The same for sums to which the bias has been added.
     #[inline(always)]
-    pub(super) fn apply_behind_bias(&self, channel: usize, sums: &mut [E::Accumulator], residual: impl Fn(usize) -> E) {
-        if self.residual.is_some() {
-            for (position, sum) in sums.iter_mut().enumerate() {
-                *sum = sum.plus(residual(position).widen());
+    pub(super) fn apply_behind_bias(&self, index: [usize; RANK], step: usize, sums: &mut [E::Accumulator]) {
+        if let Some(residual) = &self.residual {
+            let row = residual.run(index, sums.len().saturating_sub(1) * step + 1);
+            match row.as_slice() {
+                Some(row) if step == 1 => {
+                    for (sum, value) in sums.iter_mut().zip(row) {
+                        *sum = sum.plus(value.widen());
+                    }
+                }
+                _ => {
+                    for (position, sum) in sums.iter_mut().enumerate() {
+                        *sum = sum.plus(row.at(position * step).widen());
+                    }
+                }
             }
         }
-        self.activate(channel, sums);
+        self.activate(index[1], sums);
     }
 
     /// The last step. A function of its own: the code of all activations would be part of every kernel.

@@ -151,8 +151,7 @@ fn write_gaps<E: Element<Accumulator: Lanes>>(
                 }
                 let value = |x: usize| {
                     let mut sum = [E::Accumulator::default()];
-                    let residual = |_| *epilogue.residual.as_ref().expect("asked only if there").get([image, channel, z, y, x]);
-                    epilogue.apply(channel, &mut sum, residual);
+                    epilogue.apply([image, channel, z, y, x], 1, &mut sum);
                     E::narrow(sum[0])
                 };
                 // SAFETY: a plane is one task.

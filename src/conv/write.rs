@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::epilogue::Epilogue;
 use super::plan::DIRECT_PIECE;
-use crate::array::{Element, SharedOutput};
+use crate::array::{Accumulator, Element, SharedOutput};
 use crate::simd::{Lanes, Operation, Simd, narrow_run};
 
 /// The place of a pixel that does not exist: some phases of a transposed convolution have one output less than others.
@@ -51,7 +51,7 @@ impl<E: Element<Accumulator: Lanes>> Operation<E::Accumulator> for Write<'_, E> 
         let target = Target { output, epilogue, image, places };
         match layout {
             Layout::Pixels { lanes, step, rows } => {
-                let runs = Runs::of(places.output, step);
+                let (runs, residual_runs) = (Runs::of(places.output, step), Runs::of(places.residual, 1));
                 let length = places.output.len().next_multiple_of(S::LANES);
                 let neighbours = output.strides()[1] == 1;
                 assert!(sums.len() >= length * lanes && rows.len() >= length * S::LANES);
@@ -74,7 +74,7 @@ impl<E: Element<Accumulator: Lanes>> Operation<E::Accumulator> for Write<'_, E> 
                     for lane in 0..S::LANES.min(channels - vector) {
                         let row = &mut rows[lane * length..][..places.output.len()];
                         if !finished {
-                            target.finish(channel + vector + lane, row);
+                            target.finish(channel + vector + lane, row, &residual_runs);
                         }
                         if !neighbours {
                             target.pixels(simd, channel + vector + lane, row, &runs);
@@ -120,14 +120,18 @@ struct Target<'a, E: Element> {
 }
 
 impl<E: Element<Accumulator: Lanes>> Target<'_, E> {
-    /// The first element of a channel of the residual, if there is one.
+    /// Adds elements of a channel of the residual, if there is one: from `place` on, `step` apart.
     #[inline(always)]
-    fn residual(&self, channel: usize) -> *const E {
-        self.epilogue.residual.as_ref().map_or(std::ptr::null(), |residual| {
-            let offset = residual.offset([self.image, channel, 0, 0, 0]);
-            // SAFETY: image and channel are inside the residual, which has the output's shape.
-            unsafe { residual.pointer().offset(offset) }
-        })
+    fn add_residual(&self, channel: usize, sums: &mut [E::Accumulator], place: isize, step: isize) {
+        let Some(residual) = &self.epilogue.residual else { return };
+        // SAFETY: image and channel are inside the residual, which has the output's shape and an element at each place.
+        unsafe {
+            let from = residual.pointer().offset(residual.offset([self.image, channel, 0, 0, 0]) + place);
+            for (at, sum) in sums.iter_mut().enumerate() {
+                let value = if step == 1 { from.add(at) } else { from.offset(at as isize * step) };
+                *sum = sum.plus((*value).widen());
+            }
+        }
     }
 
     /// Turns the sums of all channels into values, if what remains to be done is the same for all.
@@ -166,10 +170,14 @@ impl<E: Element<Accumulator: Lanes>> Target<'_, E> {
 
     /// Turns the sums of one channel into values.
     #[inline(always)]
-    fn finish(&self, channel: usize, row: &mut [E::Accumulator]) {
-        let from = self.residual(channel);
-        // SAFETY: the residual has an element at each of its places.
-        self.epilogue.apply_behind_bias(channel, row, |at| unsafe { *from.offset(self.places.residual[at]) });
+    fn finish(&self, channel: usize, row: &mut [E::Accumulator], runs: &Runs) {
+        let mut start = 0;
+        for &end in &runs.ends[..runs.count] {
+            let end = usize::from(end);
+            self.add_residual(channel, &mut row[start..end], self.places.residual[start], runs.step);
+            start = end;
+        }
+        self.epilogue.activate(channel, row);
     }
 
     /// Writes the channels of one pixel, which are neighbours in the output.
@@ -222,10 +230,10 @@ impl<E: Element<Accumulator: Lanes>> Target<'_, E> {
         sums: &mut [S::Scalar],
         (step, residual_step): (isize, isize),
     ) {
-        let from = self.residual(channel);
-        // SAFETY: the residual has an element at each of its places.
-        let residual = |at: usize| unsafe { *from.offset(self.places.residual[vector] + at as isize * residual_step) };
-        self.epilogue.apply_behind_bias(channel, sums, residual);
+        if self.epilogue.residual.is_some() {
+            self.add_residual(channel, sums, self.places.residual[vector], residual_step);
+        }
+        self.epilogue.activate(channel, sums);
         // SAFETY: the places are this task's own.
         unsafe {
             let to = self.output.channel(self.image, channel).offset(self.places.output[vector]);

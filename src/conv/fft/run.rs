@@ -161,11 +161,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
                 *sum = E::Accumulator::from_f64(value);
             }
             let at = [image, channel, z, top + row, left];
-            let residual = |column: usize| {
-                let residual = epilogue.residual.as_ref().expect("asked only if there");
-                *residual.get([image, channel, z, top + row, left + column])
-            };
-            epilogue.apply(channel, sums, residual);
+            epilogue.apply(at, 1, sums);
             // SAFETY: a tile of a channel belongs to one task.
             unsafe { self.output.write_row(at, 1, width, |column| E::narrow(sums[column])) };
         }

@@ -23,7 +23,7 @@ use self::weights::Kernel;
 use super::epilogue::Epilogue;
 use super::passes::Passes;
 use super::patch::Tile;
-use crate::array::{Activation, Element, SharedOutput, View, with_scratch};
+use crate::array::{Element, SharedOutput, View, with_scratch};
 use crate::parallel::Progress;
 use crate::shape::ConvShape;
 use crate::simd::{Isa, Lanes, Operation, Simd, dispatch};
@@ -90,7 +90,7 @@ struct Frame<T> {
     /// Otherwise, how its rows follow each other, and the tap rows of one run down them.
     classes: Classes,
     group: usize,
-    /// Where its first output lies in a channel, and whether sums are outputs that are written there as they are.
+    /// Where its first output lies in a channel, and whether sums are written there, in the type and order of outputs.
     output: isize,
     straight: bool,
     /// Elements of a row of sums, where they are not.
@@ -152,7 +152,7 @@ fn divided_up(number: usize, by: usize) -> usize {
 impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
     /// What the tiles of that number have in common in all planes; nothing where a smaller pass has no outputs there.
     fn frame<S: Simd<Scalar = E::Accumulator>>(&mut self, pass: usize, index: usize) -> Option<Frame<E::Accumulator>> {
-        let Rows { passes, shape, input, weight, epilogue, output, .. } = *self.rows;
+        let Rows { passes, shape, input, weight, output, .. } = *self.rows;
         let Passes { plan, tiles, .. } = passes;
         let axes = passes.pass(pass);
         let at = [index / (tiles[1] * tiles[2]), index / tiles[2] % tiles[1], index % tiles[2]];
@@ -183,10 +183,7 @@ impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
         let group = taps[1].div_ceil(taps[1].div_ceil(most));
         let strides = output.strides();
         let first = |axis: usize| (axes[axis].output_start + start[axis] * axes[axis].output_step) as isize * strides[2 + axis];
-        let straight = E::IN_PLACE
-            && axes[2].output_step as isize * strides[4] == 1
-            && epilogue.residual.is_none()
-            && *epilogue.activation == Activation::Identity;
+        let straight = E::IN_PLACE && axes[2].output_step as isize * strides[4] == 1;
         let pitch = size[2].next_multiple_of(plan.lanes);
         let slide = Slide {
             input: source.pointer,
@@ -249,7 +246,7 @@ impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
                 if let Some(segments) = place.segments {
                     let (row, input, sums) = (&*work.staged, &mut *work.turned_input, &mut *work.turned_sums);
                     Long { segments, row, weights, input, sums, output: work.sums }.run(simd);
-                    self.rows.finish(&outputs, work.sums);
+                    self.rows.finish(&outputs, false, work.sums);
                 } else if frame.together {
                     self.rows.channels(simd, &outputs, &work.taps[..taps], work.sums);
                 } else {

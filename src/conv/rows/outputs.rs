@@ -72,9 +72,7 @@ impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
                 }
             }
         }
-        if !straight {
-            self.finish(outputs, sums);
-        }
+        self.finish(outputs, straight, sums);
     }
 
     /// The same for some output channels together.
@@ -110,30 +108,37 @@ impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
             bias_pitch: bias.map_or(0, |bias| bias.strides()[4]),
         };
         simd.outlined(&channels);
-        if !straight {
-            self.finish(outputs, sums);
-        }
+        self.finish(outputs, *straight, sums);
     }
 
-    /// Writes the outputs from their sums.
+    /// What is left to be done: residual and activation where outputs are `written` with their bias, else everything.
     #[inline(always)]
-    pub(super) fn finish(&self, outputs: &Outputs<'_, E::Accumulator>, sums: &mut [E::Accumulator]) {
+    pub(super) fn finish(&self, outputs: &Outputs<'_, E::Accumulator>, written: bool, sums: &mut [E::Accumulator]) {
         let Rows { epilogue, output, .. } = self;
+        if written && epilogue.ends_with_bias() {
+            return;
+        }
         let &Outputs { frame: Frame { place: Place { axes, tile, .. }, pitch, .. }, image, channel, count, z, .. } = outputs;
         let [_, height, width] = tile.size;
         let at = |axis: usize, offset: usize| axes[axis].output_start + (tile.start[axis] + offset) * axes[axis].output_step;
-        for row in 0..count * height {
-            let (channel, y) = (channel + row / height, row % height);
-            let sums = &mut sums[row * pitch..][..width];
+        // Rows that follow each other in the output are one.
+        let joined =
+            written && epilogue.residual.is_none() && output.strides()[3] * axes[1].output_step as isize == width as isize;
+        let (rows, length) = if joined { (1, height * width) } else { (height, width) };
+        for row in 0..count * rows {
+            let (channel, y) = (channel + row / rows, row % rows);
             let index = [image, channel, at(0, z), at(1, y), at(2, 0)];
-            let residual = |position: usize| {
-                let [image, channel, z, y, x] = index;
-                let residual = epilogue.residual.as_ref().expect("asked only if there");
-                *residual.get([image, channel, z, y, x + position * axes[2].output_step])
-            };
-            epilogue.apply(channel, sums, residual);
-            // SAFETY: the outputs of a tile are one task's own.
-            unsafe { output.write_row(index, axes[2].output_step, width, |position| E::narrow(sums[position])) };
+            let step = axes[2].output_step;
+            if written {
+                // SAFETY: the outputs of a tile are one task's own, in the accumulator's type and side by side.
+                let values = unsafe { std::slice::from_raw_parts_mut(output.at(index).cast(), length) };
+                epilogue.apply_behind_bias(index, step, values);
+            } else {
+                let sums = &mut sums[row * pitch..][..width];
+                epilogue.apply(index, step, sums);
+                // SAFETY: as above.
+                unsafe { output.write_row(index, step, width, |position| E::narrow(sums[position])) };
+            }
         }
     }
 }
