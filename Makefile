@@ -2,6 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 DEMO_VENV ?= .venv-demo
+# What the linker puts into the library, function by function; the wheel's has no symbols.
+LINK_MAP := $(abspath target/convrs.map)
+comma := ,
+LINK_ARGUMENTS := $(if $(filter Linux,$(shell uname)),-- -C link-arg=-Wl$(comma)-Map=$(LINK_MAP))
 PIP := -m pip --disable-pip-version-check --quiet
 
 .PHONY: help demo test test-long check lint inlined bench bench-sweep bench-filters bench-accuracy bench-beside bench-gpu wheel clean
@@ -34,9 +38,9 @@ lint: $(VENV)/tested
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m mypy.stubtest convrs._convrs
 
-inlined:  ## build the library with its symbols: no vector instruction may have become a function
-	PYO3_PYTHON=$(PYTHON) cargo rustc --release --features python --lib --crate-type cdylib -- -C strip=none
-	@symbols=$$(nm --demangle target/release/libconvrs.so) && ! echo "$$symbols" | grep core_arch::x86 | grep -v _xgetbv
+inlined: $(VENV)/bin/python  ## build the wheel: no vector instruction may have become a function of its library
+	@$(call build_wheel,$(VENV))
+	@grep --quiet convrs $(LINK_MAP) && ! grep core_arch::x86 $(LINK_MAP) | grep -v _xgetbv
 
 bench: $(VENV)/benched  ## layers beside torch, onnxruntime, OpenVINO, ncnn and SciPy; run it alone on the machine
 	$(VENV)/bin/python benches/vs_peers.py --csv target/bench/vs_peers.csv --svg target/bench/vs_peers.svg
@@ -79,7 +83,7 @@ $(VENV)/benched: $(VENV)/tested
 	@mkdir -p target/bench
 
 define build_wheel
-rm -rf dist && MATURIN_PEP517_ARGS="--compression-level 9" $(1)/bin/python $(PIP) wheel --no-deps --wheel-dir dist .
+rm -rf dist && MATURIN_PEP517_ARGS="--compression-level 9 $(LINK_ARGUMENTS)" $(1)/bin/python $(PIP) wheel --no-deps --wheel-dir dist .
 endef
 
 define cargo_test
