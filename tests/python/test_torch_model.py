@@ -1,13 +1,16 @@
-"""`convrs.torch.accelerate`: what a model keeps, what is noticed at every call, what is left to torch, the report."""
+"""`convrs.torch.accelerate`: what a model keeps, what is noticed at every call, what is left to torch."""
 
 from __future__ import annotations
 
 import copy
+import io
 import pickle
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.utils.flop_counter import FlopCounterMode
@@ -70,6 +73,13 @@ def test_new_weights_are_planned_again() -> None:
     assert agrees(fast.double(), model.double(), IMAGE.double())
 
 
+def saved_and_loaded(model: nn.Module) -> Any:
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
 def test_copies_and_pickles(monkeypatch: pytest.MonkeyPatch) -> None:
     model = block()
     fast, calls = accelerate(model), planned_calls(monkeypatch)
@@ -84,6 +94,30 @@ def test_copies_and_pickles(monkeypatch: pytest.MonkeyPatch) -> None:
         assert not agrees(twin, model)
         assert agrees(fast, model)
     assert calls == [2] * 10
+
+
+class ByOperators(nn.Module):
+    """What torch.export writes: functions of `torch.ops`, one of them under its bare name, one of ours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.relu = nn.Conv2d(3, 4, 3), nn.ReLU()
+
+    def forward(self, input: Tensor) -> Tensor:
+        result = torch.ops.aten.silu(torch.ops.aten.add.Scalar(self.relu(self.conv(input)), 1))
+        return torch.ops.convrs.avg_pool2d(
+            F.max_pool2d(torch.conv2d(result, self.conv.weight[:, :1], groups=4), 2), [2]
+        )
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model)), saved_and_loaded])
+def test_copies_of_a_forward_that_uses_operators(
+    way: Callable[[nn.Module], nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = trained(ByOperators())
+    twin, calls = way(accelerate(model)), planned_calls(monkeypatch)
+    assert agrees(twin, model)
+    assert calls == [1]
 
 
 def test_a_model_accelerated_in_inference_mode() -> None:
@@ -309,7 +343,7 @@ def test_compile_export_and_trace_see_torch() -> None:
         assert fast.to("meta")(IMAGE.to("meta")).device.type == "meta"
 
 
-# --- what is left to torch, and the report ---
+# --- what is left to torch ---
 
 
 class Own(nn.Conv2d):
@@ -367,40 +401,6 @@ def test_a_container_with_a_hook_between() -> None:
     assert agrees(fast, model)
     assert len(seen) == 2
     assert close(*seen)
-
-
-def test_the_report_measures() -> None:
-    table = report(accelerate(block()), IMAGE)
-    assert [row.name for row in table.rows] == ["0", "1", "2", "3"]
-    assert table.rows[0].why == "with 1, 2 folded in"
-    assert all(row.microseconds > 0 and row.torch_microseconds > 0 for row in (table.rows[0], table.rows[3]))
-    assert table.rows[1].microseconds is None
-    assert str(table).splitlines()[0].split() == [
-        "module",
-        "kind",
-        "computed",
-        "by",
-        "us",
-        "torch",
-        "us",
-        "ratio",
-        "why",
-    ]
-
-
-def test_slower_layers_go_back_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    from convrs.torch import measuring
-
-    times = iter([2e-6, 1e-6, 1e-6, 2e-6])
-    monkeypatch.setattr(measuring, "seconds", lambda call: call() is None or next(times))
-    model = block()
-    fast = accelerate(model, faster_on=IMAGE)
-    calls = planned_calls(monkeypatch)
-    assert agrees(fast, model)
-    assert not calls
-    rows = report(fast).rows
-    assert [row.by for row in rows] == ["torch", "torch", "torch", "convrs"]
-    assert rows[0].why == "torch was faster: 1 us instead of 2 us"
 
 
 def test_no_module_is_refused() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,11 +15,11 @@ from torch.nn import Module
 
 from .. import functional
 from ..functional.arguments import Algorithm
+from .choosing import choose
 from .folding import CONVOLUTIONS, FLOATS
 from .folds import Fold, folds
-from .measuring import slower_on
 from .part import Part
-from .running import Convolution, Planned, Pool, put_on, running_on
+from .running import Convolution, Planned, Pool, put_on, running_on, take_off
 from .tracing import parts
 
 POOLS: dict[type[Module], Any] = {
@@ -73,9 +74,10 @@ def accelerate(
     Args:
         model: any module, in evaluation mode.
         algorithm: of the convolutions, as in `convrs.nn`.
-        faster_on: an input of the model, or a tuple of all its arguments. Every layer is timed on what it gets
-            there, and those that torch computes faster stay torch's. With several threads a layer of torch's costs its
-            neighbours time as well, since torch's threads spin on for milliseconds.
+        faster_on: an input of the model, or a tuple of all its arguments. The model is called on it in turn with layers
+            of ours and with torch's, and those are left to torch with which the whole model is faster in nearly every
+            turn: some of those that torch computes faster alone, all, or none. That takes as long as some hundred
+            calls, and holds for the machine, threads, shapes and dtypes that were there.
 
     Returns:
         The copy. `convrs.torch.report(copy)` says what became of each module.
@@ -105,18 +107,10 @@ def accelerate(
     layers = {root: _layers(graph, root, ours) for root, graph in graphs.items()}
     for module, running in ours.items():
         put_on(module, running)
+    arrange = partial(_arrange, graphs, layers, ours)
+    arrange()
     if faster_on is not None:
-        slower_on(model, faster_on)
-    around = []
-    for root, graph in graphs.items():
-        fused = {fold: layer for fold, layer in layers[root].items() if not ours[fold.chain.convolution].slower}
-        if not all(fold.alone for fold in fused):
-            around.append(Part(root, graph, fused))
-    for part in around:
-        put_on(part.module, part)
-    for part in around:
-        # Only now the modules hold all that they will hold.
-        part.watch()
+        choose(model, faster_on, arrange)
     return model
 
 
@@ -126,6 +120,23 @@ def _running(module: Module, algorithm: Algorithm) -> Convolution | Pool:
     function = POOLS[type(module)]
     names = inspect.signature(function).parameters
     return Pool(module, function, {name: getattr(module, name) for name in names if hasattr(module, name)})
+
+
+def _arrange(
+    graphs: Mapping[Module, Graph], layers: Mapping[Module, Mapping[Fold, Planned]], ours: Mapping[Module, Any]
+) -> None:
+    """Puts on the roots of the graphs what folds all that is not left to torch."""
+    around = []
+    for root, graph in graphs.items():
+        take_off(root)
+        fused = {fold: layer for fold, layer in layers[root].items() if not ours[fold.chain.convolution].slower}
+        if not all(fold.alone for fold in fused):
+            around.append(Part(root, graph, fused))
+    for part in around:
+        put_on(part.module, part)
+    for part in around:
+        # Only now the modules hold all that they will hold.
+        part.watch()
 
 
 def _layers(graph: Graph, root: Module, ours: Mapping[Module, Any]) -> dict[Fold, Planned]:
@@ -149,8 +160,7 @@ def restore(model: Module) -> Module:
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
     model = copy.deepcopy(model)
     for module in model.modules():
-        if running_on(module) is not None:
-            del module.__dict__["forward"]
+        take_off(module)
     return model
 
 

@@ -12,6 +12,7 @@ from torch.nn import Module
 from .accelerate import POOLS, why_not
 from .folding import ACTIVATIONS, CONVOLUTIONS, NORMALIZATIONS, Chain
 from .measuring import Times, times
+from .part import Part
 from .running import Convolution, Pool, running_on
 
 
@@ -37,10 +38,36 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Traced:
+    """A part of the model that runs by its graph, with what is folded.
+
+    Attributes:
+        name: the name of its root in the model.
+        calls: how often it was called since the model was accelerated.
+        as_written: how many of the calls ran the forward as it is written, folding nothing, by the reason.
+    """
+
+    name: str
+    calls: int
+    as_written: dict[str, int]
+
+    def __str__(self) -> str:
+        name, calls = self.name or "(the model)", f"{sum(self.as_written.values())} of {self.calls} calls"
+        reasons = (f"{reason} ({count}x)" for reason, count in self.as_written.items())
+        return f"{name} ran as it is written in {calls}: {'; '.join(reasons)}"
+
+
+@dataclass(frozen=True)
 class Report:
-    """A row for each convolution, pool, normalisation and activation; printed as a table."""
+    """What became of the model; printed as a table, with a line below for each part that has run as it is written.
+
+    Attributes:
+        rows: one for each convolution, pool, normalisation and activation.
+        parts: those that run by their graphs.
+    """
 
     rows: tuple[Row, ...]
+    parts: tuple[Traced, ...] = ()
 
     def __str__(self) -> str:
         table = [["module", "kind", "computed by", "why"]]
@@ -51,11 +78,11 @@ class Report:
                 line[3:3] = _speed(row)
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         lines = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in table)
-        return "\n".join(line.rstrip() for line in lines)
+        return "\n".join([*(line.rstrip() for line in lines), *(str(part) for part in self.parts if part.as_written)])
 
 
 def report(model: Module, example: Tensor | tuple[Any, ...] | None = None) -> Report:
-    """Which modules of an accelerated model convrs computes, and which not and why.
+    """Which modules of an accelerated model convrs computes, and which not and why; and what has hindered it since.
 
     Args:
         model: what `accelerate` returned.
@@ -73,9 +100,24 @@ def report(model: Module, example: Tensor | tuple[Any, ...] | None = None) -> Re
         module  kind    computed by  why
         0       Conv1d  convrs
         2       ReLU    torch        not behind a convolution alone
+
+        A part that meets what its graph does not stand for runs as it is written, and says so:
+
+        >>> model = torch.nn.Sequential(torch.nn.Conv1d(1, 4, 3), torch.nn.ReLU()).eval()
+        >>> fast = accelerate(model)
+        >>> fast[1] = torch.nn.Sigmoid()
+        >>> with torch.inference_mode():
+        ...     result = fast(torch.zeros(1, 1, 9))
+        >>> print(report(fast).parts[0])
+        (the model) ran as it is written in 1 of 1 calls: 1 was a ReLU, is a Sigmoid (1x)
     """
-    measured = {} if example is None else times(model, example)
     names = {module: name for name, module in model.named_modules()}
+    parts = tuple(
+        Traced(name, part.calls, dict(part.as_written))
+        for module, name in names.items()
+        if isinstance(part := running_on(module), Part)
+    )
+    measured = {} if example is None else times(model, example)
     heads: dict[Module, list[Convolution]] = {}
     for module in names:
         running = running_on(module)
@@ -83,7 +125,7 @@ def report(model: Module, example: Tensor | tuple[Any, ...] | None = None) -> Re
             for follower in {step for planned in running.folded for step in planned.chain.modules[1:]}:
                 heads.setdefault(follower, []).append(running)
     rows = (_row(module, names, heads.get(module, []), measured.get(module)) for module in names)
-    return Report(tuple(row for row in rows if row is not None))
+    return Report(tuple(row for row in rows if row is not None), parts)
 
 
 def _row(module: Module, names: dict[Module, str], heads: list[Convolution], measured: Times | None) -> Row | None:

@@ -6,7 +6,7 @@ So a module stays the object it was, with its parameters, hooks, name and class;
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -36,6 +36,18 @@ def computes_plainly(input: object) -> bool:
         and forward_ad._current_level < 0
         and not torch.is_autocast_enabled("cpu")
     )
+
+
+def why_not_plainly(inputs: Iterable[Any]) -> str:
+    """Which of the conditions of `computes_plainly` did not hold, in words."""
+    for input in inputs:
+        if type(input) is not Tensor:
+            return f"an input was a {type(input).__name__}"
+        if not input.is_cpu:
+            return f"an input lived on {input.device}"
+        if input.dtype not in FLOATS or input.layout is not torch.strided:
+            return f"an input had dtype {input.dtype} and layout {input.layout}"
+    return "torch cast, traced, mapped, watched or derived the call"
 
 
 def torchs(module: Module) -> Callable[..., Any]:
@@ -157,6 +169,11 @@ class Pool(Running):
 def put_on(module: Module, running: Running) -> None:
     # A bound method and no callable object: torch.export asks for its code.
     module.__dict__["forward"] = running.run
+
+
+def take_off(module: Module) -> None:
+    if running_on(module) is not None:
+        del module.__dict__["forward"]
 
 
 def running_on(module: Module) -> Running | None:
