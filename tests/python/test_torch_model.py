@@ -318,17 +318,78 @@ def test_layouts_batches_and_modes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_16_bits_fold_the_activation_alone(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = seeded(nn.Conv1d(3, 4, 3), nn.ReLU(), nn.Conv1d(4, 4, 3), nn.BatchNorm1d(4)).to(dtype)
+def test_16_bits_fold_an_activation_exactly(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = seeded(nn.Conv1d(3, 4, 3), nn.ReLU()).to(dtype)
     fast, calls = accelerate(model), planned_calls(monkeypatch)
     signal = torch.randn(2, 3, 20, dtype=dtype)
     with torch.no_grad():
-        convolution, activation, *rest = model
-        expected = activation(convrs.conv1d(signal, convolution.weight, convolution.bias))
-        for module in rest:
-            expected = module(expected)
-        assert torch.equal(fast(signal), expected)
-    assert calls == [1, 0]
+        convolution, activation = model
+        assert torch.equal(fast(signal), activation(convrs.conv1d(signal, convolution.weight, convolution.bias)))
+    assert calls == [1]
+
+
+class Residual(nn.Module):
+    """A convolution with a normalisation, a sum and an activation behind it."""
+
+    def __init__(self, channels: int, groups: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1, groups=groups)
+        self.norm, self.relu = nn.BatchNorm2d(channels), nn.ReLU()
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self.relu(self.norm(self.conv(input)) + input)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-4], ids=["", "products below float16's normal numbers"])
+@pytest.mark.parametrize(("channels", "groups"), [(3, 1), (40, 1), (16, 16)])
+@pytest.mark.parametrize(("dtype", "roundoff"), [(torch.bfloat16, 2.0**-8), (torch.float16, 2.0**-11)], ids=str)
+def test_16_bits_fold_a_normalisation_within_the_documented_bound(
+    dtype: torch.dtype, roundoff: float, channels: int, groups: int, scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = trained(Residual(channels, groups))
+    model.norm.weight.data *= scale
+    model = model.to(dtype)
+    fast, calls = accelerate(model), planned_calls(monkeypatch)
+    image = torch.randn(2, channels, 9, 9).to(dtype)
+    with torch.no_grad():
+        result = fast(image).double()
+        # Of the same 16-bit numbers, in float64.
+        conv, norm, x = copy.deepcopy(model).double().conv, copy.deepcopy(model).double().norm, image.double()
+        exact = torch.relu(norm(conv(x)) + x)
+        factor = norm.weight / (norm.running_var + norm.eps).sqrt()
+        bias = (conv.bias - norm.running_mean) * factor + norm.bias
+        products = F.conv2d(x.abs(), (conv.weight * factor.view(-1, 1, 1, 1)).abs(), bias.abs(), 1, 1, 1, groups)
+        ones = torch.ones(channels, channels // groups, 3, 3, dtype=torch.float64)
+        bound = roundoff * (products + exact) + 2.0**-25 * F.conv2d(x.abs(), ones, None, 1, 1, 1, groups)
+        # Sums of at most 362 terms in float32, and the second rounding, of what the first one has moved.
+        bound = bound * (1 + roundoff) + 2.0**-24 * 364 * (products + x.abs())
+    assert calls == [3]
+    assert ((result - exact).abs() <= bound).all()
+
+
+@pytest.mark.parametrize(("dtype", "roundoff"), [(torch.bfloat16, 2.0**-8), (torch.float16, 2.0**-11)], ids=str)
+def test_a_product_of_weights_is_rounded_once(dtype: torch.dtype, roundoff: float) -> None:
+    channels = 256
+    model = seeded(nn.Conv1d(channels, channels, 1, groups=channels, bias=False), nn.BatchNorm1d(channels)).to(dtype)
+    model[1].running_mean.zero_(), model[1].bias.data.zero_()
+    ones = torch.ones(1, channels, 1, dtype=dtype)
+    with torch.no_grad():
+        # Of one product with one the rounding of the result changes nothing.
+        result, exact = accelerate(model)(ones).double(), copy.deepcopy(model).double()(ones.double())
+    assert ((result - exact).abs() <= roundoff * (1 + 2.0**-10) * exact.abs()).all()
+
+
+def test_a_product_too_large_for_float16_is_not_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = seeded(nn.Conv1d(2, 2, 3), nn.BatchNorm1d(2))
+    model[0].weight.data.fill_(1000)
+    model[1].weight.data.fill_(1000)
+    model = model.half()
+    fast, calls = accelerate(model), planned_calls(monkeypatch)
+    signal = torch.randn(1, 2, 9).half() / 1000
+    with torch.no_grad():
+        assert torch.isfinite(model(signal)).all()
+        torch.testing.assert_close(fast(signal), model(signal), rtol=2e-3, atol=1)
+    assert calls == [0]
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.trace:FutureWarning")
