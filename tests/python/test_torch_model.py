@@ -465,7 +465,7 @@ def test_a_container_with_a_hook_between() -> None:
 
 
 def test_no_module_is_refused() -> None:
-    for function in (accelerate, restore):
+    for function in (accelerate, restore, report):
         with pytest.raises(TypeError, match=r"torch\.nn\.Module, got int"):
             function(3)
 

@@ -94,6 +94,18 @@ def test_a_part_that_has_changed_says_what_has(
     assert (part.calls, part.as_written) == (3, {reason: 2})
 
 
+def test_reasons_do_not_pile_up() -> None:
+    fast = accelerate(trained(Block()))
+    with torch.no_grad():
+        for call in range(50):
+            fast.slope = float(call)
+            fast(IMAGE)
+    as_written = report(fast).parts[0].as_written
+    assert len(as_written) == 17
+    assert as_written["another reason"] == 34
+    assert sum(as_written.values()) == 50
+
+
 def with_a_mode(fast: nn.Module) -> None:
     from convrs.torch import intercept
 
@@ -119,7 +131,7 @@ def of_whole_numbers(fast: nn.Module) -> None:
 
 
 CALLS: list[tuple[Callable[[nn.Module], object], str]] = [
-    (lambda fast: fast(IMAGE), "a gradient was asked for"),
+    (lambda fast: fast(IMAGE), "gradients were on, as they are outside torch.inference_mode()"),
     (lambda fast: fast(nn.Parameter(IMAGE)), "an input was a Parameter"),
     (lambda fast: fast.to("meta")(IMAGE.to("meta")), "an input lived on meta"),
     (of_whole_numbers, "an input had dtype torch.int64 and layout torch.strided"),
@@ -153,7 +165,7 @@ def test_a_part_within_the_model_is_named() -> None:
     fast = accelerate(trained(Branching()))
     fast(IMAGE)
     assert [part.name for part in report(fast).parts] == ["block"]
-    assert "\nblock ran as it is written in 1 of 1 calls: a gradient" in str(report(fast))
+    assert "\nblock ran as it is written in 1 of 1 calls: gradients were on" in str(report(fast))
 
 
 def test_a_model_without_parts_has_none() -> None:
@@ -171,6 +183,44 @@ def test_the_report_measures_and_counts_no_calls_of_its_own() -> None:
     assert all(row.microseconds > 0 and row.torch_microseconds > 0 for row in (table.rows[0], table.rows[3]))
     assert table.rows[1].microseconds is None
     assert " ".join(str(table).splitlines()[0].split()) == "module kind computed by us torch us ratio why"
+
+
+# --- layers that cannot be planned, or do not take what they are given ---
+
+
+def of_several_dtypes() -> nn.Module:
+    model = seeded(nn.Conv2d(4, 4, 3), nn.PReLU())
+    model[1].double()
+    return model
+
+
+def kinds_of_rows(model: nn.Module) -> list[tuple[str, str]]:
+    return [(row.by, row.why) for row in report(model).rows]
+
+
+def test_a_layer_that_cannot_be_planned() -> None:
+    (conv, relu) = kinds_of_rows(accelerate(seeded(nn.Conv2d(4, 4, 5), nn.ReLU()), algorithm="winograd"))
+    assert conv[0] == "torch"
+    assert "winograd needs a kernel of 3 x 3" in conv[1]
+    assert relu == ("torch", "nothing is folded there")
+
+
+def test_a_layer_that_can_be_planned_alone() -> None:
+    (conv, relu) = kinds_of_rows(accelerate(of_several_dtypes()))
+    assert conv == ("convrs", "its tensors have several dtypes, or live elsewhere than on the CPU")
+    assert relu == ("torch", "nothing is folded there")
+
+
+def test_calls_that_a_layer_does_not_take() -> None:
+    fast = accelerate(network(1))
+    with torch.no_grad():
+        fast(IMAGE), fast(IMAGE[0]), fast(IMAGE[0])
+    assert kinds_of_rows(fast)[0] == ("convrs", "with 1 folded in; left to torch 2x: its input was no tensor of 4 axes")
+
+
+def test_an_algorithm_that_there_is_not() -> None:
+    with pytest.raises(ValueError, match="algorithm is 'fast': it must be one of auto, direct, winograd, fft"):
+        accelerate(network(1), algorithm="fast")
 
 
 # --- faster_on ---

@@ -6,7 +6,7 @@ import copy
 import inspect
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
@@ -21,6 +21,8 @@ from .folds import Fold, folds
 from .part import Part
 from .running import Convolution, Planned, Pool, put_on, running_on, take_off
 from .tracing import parts
+
+ALGORITHMS = get_args(Algorithm)
 
 POOLS: dict[type[Module], Any] = {
     getattr(torch.nn, name): getattr(functional, function)
@@ -88,7 +90,7 @@ def accelerate(
         The copy. `convrs.torch.report(copy)` says what became of each module.
 
     Raises:
-        ValueError: the model is in training mode.
+        ValueError: the model is in training mode, or there is no such algorithm.
         TypeError: `model` is no module.
 
     Example:
@@ -102,6 +104,8 @@ def accelerate(
     """
     if not isinstance(model, Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    if algorithm not in ALGORITHMS:
+        raise ValueError(f"algorithm is {algorithm!r}: it must be one of {', '.join(ALGORITHMS)}")
     if model.training:
         raise ValueError("model is in training mode, where a BatchNorm cannot be folded; call model.eval() first")
     with torch.inference_mode(False):

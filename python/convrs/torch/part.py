@@ -18,6 +18,9 @@ from .program import Program
 from .running import Planned, Running, computes_plainly, torchs, why_not_plainly
 from .watching import Modules, Tensors
 
+MOST_REASONS = 16
+"""That are told apart: a number that changes with every call is another reason each time."""
+
 _calls: Any = torch.nn.modules.module
 
 
@@ -52,6 +55,8 @@ class Part(Running):
         hindrance = self._hindrance(inputs, len(named) == len(kwargs)) or self._renewed()
         if hindrance is None:
             return self.program.run(inputs)
+        if len(self.as_written) >= MOST_REASONS and hindrance not in self.as_written:
+            hindrance = "another reason"
         self.as_written[hindrance] += 1
         return torchs(self.module)(*args, **kwargs)
 
@@ -68,7 +73,7 @@ class Part(Running):
         if not self._modules.unchanged():
             return self._modules.change()
         if torch.is_grad_enabled() and self._derives(inputs):
-            return "a gradient was asked for"
+            return "gradients were on, as they are outside torch.inference_mode()"
         return None
 
     def _derives(self, inputs: tuple[Tensor, ...]) -> bool:

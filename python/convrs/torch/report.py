@@ -13,7 +13,7 @@ from .accelerate import POOLS, why_not
 from .folding import ACTIVATIONS, CONVOLUTIONS, NORMALIZATIONS, Chain
 from .measuring import Times, times
 from .part import Part
-from .running import Convolution, Pool, running_on
+from .running import Convolution, Planned, Pool, running_on
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,8 @@ class Report:
 def report(model: Module, example: Tensor | tuple[Any, ...] | None = None) -> Report:
     """Which modules of an accelerated model convrs computes, and which not and why; and what has hindered it since.
 
+    Layers that have not been called yet are planned, since only then it is known whether they can be.
+
     Args:
         model: what `accelerate` returned.
         example: an input of the model, or a tuple of all its arguments. With it every layer is timed on what it gets
@@ -91,6 +93,9 @@ def report(model: Module, example: Tensor | tuple[Any, ...] | None = None) -> Re
 
     Returns:
         The report; print it.
+
+    Raises:
+        TypeError: `model` is no module.
 
     Example:
         >>> import torch
@@ -111,6 +116,8 @@ def report(model: Module, example: Tensor | tuple[Any, ...] | None = None) -> Re
         >>> print(report(fast).parts[0])
         (the model) ran as it is written in 1 of 1 calls: 1 was a ReLU, is a Sigmoid (1x)
     """
+    if not isinstance(model, Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
     names = {module: name for name, module in model.named_modules()}
     parts = tuple(
         Traced(name, part.calls, dict(part.as_written))
@@ -118,35 +125,62 @@ def report(model: Module, example: Tensor | tuple[Any, ...] | None = None) -> Re
         if isinstance(part := running_on(module), Part)
     )
     measured = {} if example is None else times(model, example)
-    heads: dict[Module, list[Convolution]] = {}
-    for module in names:
-        running = running_on(module)
-        if isinstance(running, Convolution):
-            for follower in {step for planned in running.folded for step in planned.chain.modules[1:]}:
-                heads.setdefault(follower, []).append(running)
-    rows = (_row(module, names, heads.get(module, []), measured.get(module)) for module in names)
+    layers = {running: _layers(running) for module in names if isinstance(running := running_on(module), Convolution)}
+    rows = (_row(module, names, layers, measured.get(module)) for module in names)
     return Report(tuple(row for row in rows if row is not None), parts)
 
 
-def _row(module: Module, names: dict[Module, str], heads: list[Convolution], measured: Times | None) -> Row | None:
+def _layers(running: Convolution) -> list[Planned]:
+    """The layers that there are of the weights that there are now."""
+    if running.slower:
+        return []
+    for planned in running.folded:
+        planned.refresh()
+    found = [planned for planned in running.folded if not planned.refused]
+    if not running.folded or len(found) < len(running.folded):
+        # Else it may never be needed, and its weights are not packed for nothing.
+        running.alone.refresh()
+        found += [] if running.alone.refused else [running.alone]
+    return found
+
+
+def _row(
+    module: Module, names: dict[Module, str], layers: dict[Convolution, list[Planned]], measured: Times | None
+) -> Row | None:
     name, kind, running = names[module], type(module).__name__, running_on(module)
-    if isinstance(running, Convolution | Pool):
-        by = "torch" if running.slower else "convrs"
-        folded = _folded(running, names) if isinstance(running, Convolution) else ""
-        return Row(name, kind, by, running.slower or folded, *_microseconds(measured))
-    into = [names[head.module] for head in heads if not head.slower]
+    if isinstance(running, Convolution):
+        by = "convrs" if layers[running] else "torch"
+        return Row(name, kind, by, running.slower or _why(running, names), *_microseconds(measured))
+    if isinstance(running, Pool):
+        return Row(name, kind, "torch" if running.slower else "convrs", running.slower, *_microseconds(measured))
+    into = [
+        names[head.module]
+        for head, found in layers.items()
+        if any(module in planned.chain.modules for planned in found)
+    ]
     if into:
         return Row(name, kind, "convrs", f"folded into {', '.join(into)}")
     if type(module) in (*NORMALIZATIONS, *ACTIVATIONS):
-        why = "so is the convolution before it" if heads else "not behind a convolution alone"
-        return Row(name, kind, "torch", why)
+        folds = [planned for head in layers for planned in head.folded]
+        behind = any(module in planned.chain.modules for planned in folds)
+        return Row(name, kind, "torch", "nothing is folded there" if behind else "not behind a convolution alone")
     if isinstance(module, (*CONVOLUTIONS, *POOLS)):
         return Row(name, kind, "torch", why_not(module) or "the model was not accelerated")
     return None
 
 
-def _folded(running: Convolution, names: dict[Module, str]) -> str:
-    return "; ".join(f"with {', '.join(_steps(planned.chain, names))} folded in" for planned in running.folded)
+def _why(running: Convolution, names: dict[Module, str]) -> str:
+    """What is folded into it, why its layers are none, and what they did not take."""
+    told = []
+    for planned in (*running.folded, running.alone):
+        if planned.refused:
+            told.append(planned.refused)
+        elif planned is not running.alone:
+            told.append(f"with {', '.join(_steps(planned.chain, names))} folded in")
+    for planned in running.folded or [running.alone]:
+        if planned.declined:
+            told.append(f"left to torch {planned.declined}x: {planned.why}")
+    return "; ".join(dict.fromkeys(told))
 
 
 def _steps(chain: Chain, names: dict[Module, str]) -> Iterator[str]:

@@ -49,8 +49,7 @@ class Modules:
         for module in self._hookless():
             if module._forward_hooks or module._forward_pre_hooks:
                 return f"{path(module)} had a hook"
-        both = zip(self.modules, self._named, self._by_name(), strict=True)
-        return next(filter(None, (_change(path(module), before, now) for module, before, now in both)))
+        return _first_change(path, zip(self.modules, self._named, self._by_name(), strict=True))
 
     def _find(self) -> None:
         self._hooks = [
@@ -99,9 +98,7 @@ class Tensors:
 
     def change(self, kinds: Groups, root: Module) -> str:
         """What is of another kind now, in words."""
-        path = _paths(root)
-        both = zip(self.modules, kinds, self.kinds(), strict=True)
-        return next(filter(None, (_change(path(module), before, now) for module, before, now in both)))
+        return _first_change(_paths(root), zip(self.modules, kinds, self.kinds(), strict=True))
 
     def remember(self, state: State) -> None:
         self._state = state
@@ -133,6 +130,14 @@ def _paths(root: Module) -> Callable[[Module], str]:
     """What modules are called within it; by their class where they are no more there."""
     names = {module: name for name, module in root.named_modules()}
     return lambda module: names.get(module, type(module).__name__)
+
+
+def _first_change(
+    path: Callable[[Module], str], states: Iterable[tuple[Module, dict[str, Any], dict[str, Any]]]
+) -> str:
+    changes = (_change(path(module), before, now) for module, before, now in states)
+    # Another thread may have taken it back by now.
+    return next(filter(None, changes), "a module changed")
 
 
 def _change(path: str, before: dict[str, Any], now: dict[str, Any]) -> str | None:
