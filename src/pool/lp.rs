@@ -94,7 +94,8 @@ impl<E: Element<Sum: PowerSum>> Reduction<E> for Extreme {
 
     #[inline(always)]
     fn empty(self) -> E::Sum {
-        <E::Sum as Ordered>::LOWEST
+        // No magnitude is below zero, which is the norm of nothing.
+        if self.sign > 0.0 { E::Sum::default() } else { <E::Sum as Ordered>::LOWEST }
     }
     #[inline(always)]
     fn lift(self, element: E) -> E::Sum {

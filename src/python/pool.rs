@@ -377,28 +377,33 @@ impl<'py> Pool<'py> {
             return integer_element!(self.input, E => {
                 let convert = |element: E| -> f32 { element.to_sum().as_() };
                 if power.norm.is_finite() {
-                    self.reduce_converted(shape, power, convert, &float32, out)
+                    self.reduce_converted(shape, power, convert, None, &float32, out)
                 } else {
-                    self.reduce_converted(shape, Extreme { sign }, convert, &float32, out)
+                    self.reduce_converted(shape, Extreme { sign }, convert, None, &float32, out)
                 }
             });
         }
         let dtype = self.input.descriptor();
         if sign > 0.0 {
-            return number_element!(self.input, E => self.reduce_converted(shape, Max, magnitude::<E>, &dtype, out));
+            // The least integer is its own magnitude: a search that began at zero would not find it.
+            return number_element!(self.input, E => {
+                self.reduce_converted(shape, Max, magnitude::<E>, Some(E::default()), &dtype, out)
+            });
         }
         let largest = number_element!(self.input, E => {
-            self.reduce_converted(shape, Max, |element: E| magnitude(element).wrapping_neg(), &dtype, out)?
+            self.reduce_converted(shape, Max, |element: E| magnitude(element).wrapping_neg(), None, &dtype, out)?
         });
         py.import("numpy")?.call_method1("negative", (&largest, &largest))
     }
 
-    /// Reduces what `convert` makes of each element, without an array of it.
+    /// Reduces what `convert` makes of each element, without an array of it; `empty` is for windows without elements, where that
+    /// is not what the reduction gives.
     fn reduce_converted<E: Element, T: Element, R: Reduction<T>>(
         &self,
         shape: &PoolShape,
         reduction: R,
         convert: impl Fn(E) -> T + Sync,
+        empty: Option<T>,
         dtype: &Bound<'py, PyArrayDescr>,
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -409,7 +414,10 @@ impl<'py> Pool<'py> {
             let elements = input.run(place, (run.len() - 1) * step + 1);
             run.iter_mut().enumerate().for_each(|(index, value)| *value = convert(elements.at(index * step)));
         };
-        self.input.py().detach(|| run_converted(isa(), shape, reduction, &fill, &mut output))?;
+        self.input.py().detach(|| {
+            run_converted(isa(), shape, reduction, &fill, &mut output)?;
+            empty.map_or(Ok(()), |empty| fill_empty(shape, &mut output, empty))
+        })?;
         Ok(result.into_any())
     }
 }
