@@ -360,6 +360,8 @@ def test_a_causal_layer_answers_in_tensors(dtype: torch.dtype) -> None:
         layer.extend(torch.zeros(2, 4, 3, dtype=torch.float64))
     with pytest.raises(ValueError, match="float64: it holds the last 2 inputs"):
         layer.state = torch.zeros(2, 4, 2, dtype=torch.float64)
+    with pytest.raises(ValueError, match="float64: it holds the last 2 inputs"):
+        layer.state = [[[0.0, 0.0]] * 4] * 2
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])

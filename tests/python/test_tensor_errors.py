@@ -53,6 +53,16 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "out has shape [1, 3, 3]: the result has shape [1, 3, 4]; "
         "write out=torch.empty([1, 3, 4], dtype=torch.bfloat16)",
     ),
+    "out repeats": (
+        lambda: convrs.conv1d(X, W, out=torch.ones(1, 3, 1).expand(1, 3, 4)),
+        ValueError,
+        "out has strides [12, 4, 0]: every element must have its own place in memory; write torch.empty",
+    ),
+    "out overlaps": (
+        lambda: convrs.max_pool1d(X, 1, out=X),
+        ValueError,
+        "out is an overlapping array: it must not overlap input in memory; write out=torch.empty(...) or .clone()",
+    ),
     "layer's input": (
         lambda: LAYER(X.to(B16)),
         TypeError,

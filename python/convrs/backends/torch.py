@@ -23,6 +23,15 @@ from .placement import scattered
 __all__ = ["Layer", "Tensor", "call", "call_arrays", "call_layer", "in_torch", "to_numpy"]
 
 
+WORDS = (
+    (r'(\w+)\.astype\((?:numpy\.|")(\w+)"?\)', r"\1.to(torch.\2)"),
+    (r'numpy\.empty\((\[.*?\]), "(\w+)"\)', r"torch.empty(\1, dtype=torch.\2)"),
+    (r"numpy\.empty", "torch.empty"),
+    (r"\.copy\(\)", ".clone()"),
+)
+"""What a refusal of the kernels says to write, for arrays and for tensors."""
+
+
 def call(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
     """Runs a function of `convrs.functional` on tensors of one device."""
     if isinstance(function, Planned):
@@ -132,8 +141,10 @@ def _on_cpu(function: Function, arrays: Mapping[str, Any], parameters: Mapping[s
 
 def _of_tensors(error: Exception) -> Exception:
     """A refusal of the kernels, with torch's calls in place of NumPy's."""
-    text = re.sub(r'(\w+)\.astype\((?:numpy\.|")(\w+)"?\)', r"\1.to(torch.\2)", str(error))
-    return type(error)(re.sub(r'numpy\.empty\((\[.*?\]), "(\w+)"\)', r"torch.empty(\1, dtype=torch.\2)", text))
+    text = str(error)
+    for numpys, torchs in WORDS:
+        text = re.sub(numpys, torchs, text)
+    return type(error)(text)
 
 
 def _brought_to_cpu(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:

@@ -150,6 +150,7 @@ class CausalConv1d:
     @state.setter
     def state(self, state: Any) -> None:
         if state is not None:
+            state = backends.own_kind("state", state)
             dtype, weight = backends.dtype_name(state.dtype), backends.dtype_name(self.weight.dtype)
             if state.shape[-1] != self.span or dtype != weight:
                 raise ValueError(
