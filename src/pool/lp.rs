@@ -1,6 +1,8 @@
 //! The power mean of a window, as `torch.nn.functional.lp_pool2d`: (mean of x^p * kernel elements)^(1/p). In ceil mode the mean
 //! of the last window is taken over the elements it has, so a short window counts as if it were full.
 
+use num_traits::WrappingNeg;
+
 use super::reduction::Reduction;
 use crate::array::{DType, Element, Ordered, Sum};
 
@@ -109,4 +111,9 @@ impl<E: Element<Sum: PowerSum>> Reduction<E> for Extreme {
     fn finish(self, best: E::Sum, _divisor: i64) -> E {
         E::from_sum(best.magnitude(1.0))
     }
+}
+
+/// |element|; the least integer wraps around to itself, so that a largest magnitude may be below zero.
+pub fn magnitude<E: Element + PartialOrd + WrappingNeg>(element: E) -> E {
+    if element < E::default() { element.wrapping_neg() } else { element }
 }

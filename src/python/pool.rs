@@ -1,6 +1,6 @@
 //! The pools.
 
-use num_traits::{AsPrimitive, WrappingNeg};
+use num_traits::AsPrimitive;
 use numpy::PyArrayDescr;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -16,7 +16,7 @@ use super::kinds::{any_element, float_element, integer_element, number_element, 
 use crate::array::{Accumulator, DType, Element, RANK};
 use crate::error::Error;
 use crate::pool::{
-    Average, Extreme, Extremum, Max, Places, Power, Reduction, fill_empty, rebase, run, run_converted, run_extremum,
+    Average, Extreme, Extremum, Max, Places, Power, Reduction, fill_empty, magnitude, rebase, run, run_converted, run_extremum,
     run_extremum_with_indices, unpool,
 };
 use crate::shape::{IndexBase, Padding, PoolParams, PoolShape, Rule};
@@ -385,10 +385,7 @@ impl<'py> Pool<'py> {
         }
         let dtype = self.input.descriptor();
         if sign > 0.0 {
-            // The least integer is its own magnitude: a search that began at zero would not find it.
-            return number_element!(self.input, E => {
-                self.reduce_converted(shape, Max, magnitude::<E>, Some(E::default()), &dtype, out)
-            });
+            return number_element!(self.input, E => self.reduce_converted(shape, Max, magnitude, Some(E::default()), &dtype, out));
         }
         let largest = number_element!(self.input, E => {
             self.reduce_converted(shape, Max, |element: E| magnitude(element).wrapping_neg(), None, &dtype, out)?
@@ -396,8 +393,7 @@ impl<'py> Pool<'py> {
         py.import("numpy")?.call_method1("negative", (&largest, &largest))
     }
 
-    /// Reduces what `convert` makes of each element, without an array of it; `empty` is for windows without elements, where that
-    /// is not what the reduction gives.
+    /// Reduces what `convert` makes of each element, without an array of it; windows without elements become `empty`.
     fn reduce_converted<E: Element, T: Element, R: Reduction<T>>(
         &self,
         shape: &PoolShape,
@@ -420,9 +416,4 @@ impl<'py> Pool<'py> {
         })?;
         Ok(result.into_any())
     }
-}
-
-/// |element|; the least integer wraps around to itself.
-fn magnitude<E: Element + PartialOrd + WrappingNeg>(element: E) -> E {
-    if element < E::default() { element.wrapping_neg() } else { element }
 }

@@ -322,8 +322,9 @@ def test_a_layer_that_is_slow_in_its_place_is_left_to_torch(monkeypatch: pytest.
     model[2], model[4] = nn.Conv2d(4, 5, 3), nn.Conv2d(5, 4, 3)
     monkeypatch.setattr(Planned, "compute", slow)
     # Several of torch's threads may wait for a busy core longer than that.
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     rows = report(accelerate(model, faster_on=IMAGE)).rows
-    torch.set_num_threads(2)
+    torch.set_num_threads(threads)
     assert (rows[2].name, rows[2].by) == ("2", "torch")
     assert "ms instead of" in rows[2].why
