@@ -51,7 +51,7 @@ pub enum Error {
     Shape {
         /// The argument's name in Python.
         argument: &'static str,
-        /// Its shape or size.
+        /// Its shape, or another of its sizes with what it counts.
         got: String,
         /// The rule with its numbers filled in, and what would be legal.
         rule: String,
@@ -95,7 +95,9 @@ impl fmt::Display for Error {
                     effective.saturating_sub(*input as u128)
                 )
             }
-            Error::Shape { argument, got, rule } => write!(f, "{argument} has shape or size {got}: {rule}"),
+            Error::Shape { argument, got, rule } => {
+                write!(f, "{argument} has {}{got}: {rule}", if got.starts_with('[') { "shape " } else { "" })
+            }
             Error::Value { argument, got, rule } | Error::Kind { argument, got, rule } => {
                 write!(f, "{argument} is {got}: {rule}")
             }

@@ -106,6 +106,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def __getattr__(name: str) -> Any:
     # The tools are loaded when first asked for, so that `import convrs` stays light.
     if name == "explain":

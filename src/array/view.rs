@@ -35,7 +35,7 @@ impl<'a, T> View<'a, T> {
         if data.len() != needed {
             return Err(Error::Shape {
                 argument: "data",
-                got: data.len().to_string(),
+                got: format!("{} elements", data.len()),
                 rule: format!("shape {shape:?} needs {needed} elements"),
             });
         }

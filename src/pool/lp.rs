@@ -1,6 +1,8 @@
 //! The power mean of a window, as `torch.nn.functional.lp_pool2d`: (mean of x^p * kernel elements)^(1/p). In ceil mode the mean
 //! of the last window is taken over the elements it has, so a short window counts as if it were full.
 
+use num_traits::WrappingNeg;
+
 use super::reduction::Reduction;
 use crate::array::{DType, Element, Ordered, Sum};
 
@@ -94,7 +96,8 @@ impl<E: Element<Sum: PowerSum>> Reduction<E> for Extreme {
 
     #[inline(always)]
     fn empty(self) -> E::Sum {
-        <E::Sum as Ordered>::LOWEST
+        // No magnitude is below zero, which is the norm of nothing.
+        if self.sign > 0.0 { E::Sum::default() } else { <E::Sum as Ordered>::LOWEST }
     }
     #[inline(always)]
     fn lift(self, element: E) -> E::Sum {
@@ -108,4 +111,9 @@ impl<E: Element<Sum: PowerSum>> Reduction<E> for Extreme {
     fn finish(self, best: E::Sum, _divisor: i64) -> E {
         E::from_sum(best.magnitude(1.0))
     }
+}
+
+/// |element|; the least integer wraps around to itself, so that a largest magnitude may be below zero.
+pub fn magnitude<E: Element + PartialOrd + WrappingNeg>(element: E) -> E {
+    if element < E::default() { element.wrapping_neg() } else { element }
 }

@@ -26,7 +26,7 @@ mod unpool;
 
 pub use avg::Average;
 pub use dialect::{Extremum, fill_empty, rebase, run_extremum, run_extremum_with_indices};
-pub use lp::{Extreme, Power, PowerSum};
+pub use lp::{Extreme, Power, PowerSum, magnitude};
 pub use max::Max;
 pub use max_index::run_with_indices;
 pub use reduction::{Converted, Reduction, run, run_converted};

@@ -135,7 +135,7 @@ pub(super) fn padding(value: &Bound<'_, PyAny>, spatial: usize) -> PyResult<Padd
     };
     if pairs.len() != spatial || pairs.iter().any(|pair| pair.len() != 2) {
         let rule = format!("it must have one (before, after) pair for each of the {spatial} spatial axes");
-        return Err(Error::Shape { argument: "padding", got: shown(value), rule }.into());
+        return Err(Error::Value { argument: "padding", got: shown(value), rule }.into());
     }
     let mut axes = [(0, 0); 3];
     for (axis, pair) in axes[3 - spatial..].iter_mut().zip(pairs) {

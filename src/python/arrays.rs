@@ -36,10 +36,11 @@ impl<'py> Input<'py> {
         let array = value.cast::<PyUntypedArray>().map_err(|_| super::arguments::wrong_kind(argument, value, "a NumPy array"))?;
         let descriptor = array.dtype();
         let Some(dtype) = kinds::of(&descriptor) else {
-            let rule = "convrs takes float16, bfloat16, float32, float64, the integers, bool, complex64 and complex128; write \
-                        .astype(numpy.float32)"
-                .to_string();
-            return Err(Error::Kind { argument, got: descriptor.to_string(), rule }.into());
+            let rule = format!(
+                "convrs takes float16, bfloat16, float32, float64, the integers, bool, complex64 and complex128; write \
+                 {argument}.astype(\"float32\")"
+            );
+            return Err(Error::Kind { argument, got: kinds::name(&descriptor), rule }.into());
         };
         let given = array.clone();
         let array = if directly_usable(array, &descriptor) { given.clone() } else { copied(array, &descriptor)? };
@@ -66,10 +67,14 @@ impl<'py> Input<'py> {
         if self.dtype == other.dtype {
             return Ok(());
         }
-        let wanted = other.array.dtype();
-        let rule =
-            format!("it must have the dtype of {}, {wanted}; write {}.astype(\"{wanted}\")", other.argument, self.argument);
-        Err(Error::Kind { argument: self.argument, got: self.array.dtype().to_string(), rule }.into())
+        let wanted = other.dtype_name();
+        // Whole numbers made of weights would be zeros.
+        let (changed, into) = match (self.dtype.is_integer(), other.dtype.is_integer()) {
+            (false, true) => (other.argument, self.dtype_name()),
+            _ => (self.argument, wanted.clone()),
+        };
+        let rule = format!("it must have the dtype of {}, {wanted}; write {changed}.astype(\"{into}\")", other.argument);
+        Err(Error::Kind { argument: self.argument, got: self.dtype_name(), rule }.into())
     }
 
     /// The array as (batch, channels, depth, height, width): its last `spatial` axes at the back, a missing batch axis 1.
@@ -86,12 +91,12 @@ impl<'py> Input<'py> {
 
     /// The dtype's name in Python.
     pub fn dtype_name(&self) -> String {
-        self.array.dtype().to_string()
+        kinds::name(&self.array.dtype())
     }
 
     /// The TypeError for a dtype that the operator has no meaning for.
     pub fn refused(&self) -> PyErr {
-        let rule = "the operator is not defined for it; write .astype(numpy.float32)".to_string();
+        let rule = format!("the operator is not defined for it; write {}.astype(\"float32\")", self.argument);
         Error::Kind { argument: self.argument, got: self.dtype_name(), rule }.into()
     }
 
@@ -139,20 +144,22 @@ impl<'py> Output<'py> {
         let Some(out) = out else { return Ok(Output { array: new_array(dtype.py(), kinds::native(dtype)?, shape)? }) };
         let array = out.cast::<PyUntypedArray>().map_err(|_| super::arguments::wrong_kind("out", out, "a NumPy array"))?;
         if array.shape() != shape {
+            let dtype = kinds::name(dtype);
             let rule = format!("the result has shape {shape:?}; write out=numpy.empty({shape:?}, \"{dtype}\")");
             return Err(Error::Shape { argument: "out", got: format!("{:?}", array.shape()), rule }.into());
         }
         let descriptor = array.dtype();
         if kinds::of(&descriptor) != kinds::of(dtype) {
-            let rule = format!("the result has dtype {dtype}");
-            return Err(Error::Kind { argument: "out", got: descriptor.to_string(), rule }.into());
+            let dtype = kinds::name(dtype);
+            let rule = format!("the result has dtype {dtype}; write out=numpy.empty({shape:?}, \"{dtype}\")");
+            return Err(Error::Kind { argument: "out", got: kinds::name(&descriptor), rule }.into());
         }
         // SAFETY: reading the flags of a live array.
         let flags = unsafe { (*array.as_array_ptr()).fields.flags };
         if flags & NPY_ARRAY_WRITEABLE == 0 || !directly_usable(array, &descriptor) {
             let rule = "it must be writable, aligned and in the machine's byte order".to_string();
             return Err(
-                Error::Shape { argument: "out", got: "an array that cannot be written in place".to_string(), rule }.into()
+                Error::Value { argument: "out", got: "an array that cannot be written in place".to_string(), rule }.into()
             );
         }
         if repeats_elements(array) {
@@ -164,7 +171,7 @@ impl<'py> Output<'py> {
             let read = input.memory();
             if written.start < read.end && read.start < written.end {
                 let rule = format!("it must not overlap {} in memory; write out=numpy.empty(...) or .copy()", input.argument);
-                return Err(Error::Shape { argument: "out", got: "an overlapping array".to_string(), rule }.into());
+                return Err(Error::Value { argument: "out", got: "an overlapping array".to_string(), rule }.into());
             }
         }
         Ok(Output { array: array.clone() })

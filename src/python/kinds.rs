@@ -57,6 +57,11 @@ fn is_bfloat16(descriptor: &Bound<'_, PyArrayDescr>) -> bool {
     named || record
 }
 
+/// What a dtype is called in Python.
+pub(super) fn name(descriptor: &Bound<'_, PyArrayDescr>) -> String {
+    if of(descriptor) == Some(DType::BF16) { "bfloat16".to_string() } else { descriptor.to_string() }
+}
+
 /// The descriptor in the machine's byte order, as a new reference for a new array.
 pub(super) fn native(descriptor: &Bound<'_, PyArrayDescr>) -> PyResult<*mut PyArray_Descr> {
     if descriptor.is_native_byteorder() != Some(false) {

@@ -197,7 +197,7 @@ impl Layer {
                 self.spatial,
                 rank - 1
             );
-            return Err(Error::Shape { argument: "shape", got: format!("{shape:?}"), rule }.into());
+            return Err(Error::Value { argument: "shape", got: format!("{shape:?}"), rule }.into());
         }
         let mut five = [1; RANK];
         let (channels, sizes) = shape.split_at(shape.len() - self.spatial);

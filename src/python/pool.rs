@@ -1,6 +1,6 @@
 //! The pools.
 
-use num_traits::{AsPrimitive, WrappingNeg};
+use num_traits::AsPrimitive;
 use numpy::PyArrayDescr;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -16,7 +16,7 @@ use super::kinds::{any_element, float_element, integer_element, number_element, 
 use crate::array::{Accumulator, DType, Element, RANK};
 use crate::error::Error;
 use crate::pool::{
-    Average, Extreme, Extremum, Max, Places, Power, Reduction, fill_empty, rebase, run, run_converted, run_extremum,
+    Average, Extreme, Extremum, Max, Places, Power, Reduction, fill_empty, magnitude, rebase, run, run_converted, run_extremum,
     run_extremum_with_indices, unpool,
 };
 use crate::shape::{IndexBase, Padding, PoolParams, PoolShape, Rule};
@@ -377,28 +377,29 @@ impl<'py> Pool<'py> {
             return integer_element!(self.input, E => {
                 let convert = |element: E| -> f32 { element.to_sum().as_() };
                 if power.norm.is_finite() {
-                    self.reduce_converted(shape, power, convert, &float32, out)
+                    self.reduce_converted(shape, power, convert, None, &float32, out)
                 } else {
-                    self.reduce_converted(shape, Extreme { sign }, convert, &float32, out)
+                    self.reduce_converted(shape, Extreme { sign }, convert, None, &float32, out)
                 }
             });
         }
         let dtype = self.input.descriptor();
         if sign > 0.0 {
-            return number_element!(self.input, E => self.reduce_converted(shape, Max, magnitude::<E>, &dtype, out));
+            return number_element!(self.input, E => self.reduce_converted(shape, Max, magnitude, Some(E::default()), &dtype, out));
         }
         let largest = number_element!(self.input, E => {
-            self.reduce_converted(shape, Max, |element: E| magnitude(element).wrapping_neg(), &dtype, out)?
+            self.reduce_converted(shape, Max, |element: E| magnitude(element).wrapping_neg(), None, &dtype, out)?
         });
         py.import("numpy")?.call_method1("negative", (&largest, &largest))
     }
 
-    /// Reduces what `convert` makes of each element, without an array of it.
+    /// Reduces what `convert` makes of each element, without an array of it; windows without elements become `empty`.
     fn reduce_converted<E: Element, T: Element, R: Reduction<T>>(
         &self,
         shape: &PoolShape,
         reduction: R,
         convert: impl Fn(E) -> T + Sync,
+        empty: Option<T>,
         dtype: &Bound<'py, PyArrayDescr>,
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -409,12 +410,10 @@ impl<'py> Pool<'py> {
             let elements = input.run(place, (run.len() - 1) * step + 1);
             run.iter_mut().enumerate().for_each(|(index, value)| *value = convert(elements.at(index * step)));
         };
-        self.input.py().detach(|| run_converted(isa(), shape, reduction, &fill, &mut output))?;
+        self.input.py().detach(|| {
+            run_converted(isa(), shape, reduction, &fill, &mut output)?;
+            empty.map_or(Ok(()), |empty| fill_empty(shape, &mut output, empty))
+        })?;
         Ok(result.into_any())
     }
-}
-
-/// |element|; the least integer wraps around to itself.
-fn magnitude<E: Element + PartialOrd + WrappingNeg>(element: E) -> E {
-    if element < E::default() { element.wrapping_neg() } else { element }
 }

@@ -144,10 +144,11 @@ impl ConvShape {
                 argument: "input",
                 got: format!("{channels} channels"),
                 rule: format!(
-                    "weight has {} input channels a group and groups = {groups}, so input needs {} * {groups} = {} channels",
+                    "weight has {} input channels a group and groups = {groups}, so input needs {} * {groups} = {} channels{}",
                     weight[1],
                     weight[1],
-                    weight[1] * groups
+                    weight[1] * groups,
+                    if input[RANK - 1] == weight[1] * groups { " before its spatial axes, where it has them last" } else { "" }
                 ),
             });
         }

@@ -194,9 +194,29 @@ def test_the_bound_of_a_long_mean_is_quick() -> None:
     assert 2**20 * 2.0**-24 < bound.item() < 2**20 * 2.0**-23
 
 
-def test_an_unknown_operator() -> None:
-    with pytest.raises(ValueError, match="conv4d"):
-        check.compare(X, "conv4d", X, W)
+@pytest.mark.parametrize(
+    ("op", "text"),
+    [
+        ("conv4d", "op is 'conv4d': the nearest is 'conv3d'"),
+        ("Conv2d", "op is 'Conv2d': the nearest is 'conv2d'"),
+        ("torch.nn.functional.max_pool1d", "the nearest is 'max_pool1d'"),
+        ("linear", "op is 'linear': it must be one of adaptive_avg_pool1d, "),
+    ],
+)
+def test_an_unknown_operator(op: str, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        check.compare(X, op, X, W)
+
+
+def test_an_argument_is_missing() -> None:
+    with pytest.raises(TypeError, match="conv1d: missing a required argument: 'weight'"):
+        check.compare(X, "conv1d", X)
+
+
+def test_a_tensor_without_numbers() -> None:
+    assert check.compare(torch.ones(1, 2, 3, device="meta"), "conv1d", X, W).message == (
+        "actual lives on meta, where tensors have no numbers"
+    )
 
 
 def test_no_false_alarm_in_three_summation_orders() -> None:

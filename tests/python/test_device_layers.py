@@ -184,6 +184,54 @@ def test_arrays_of_another_library_come_back_in_it(monkeypatch: pytest.MonkeyPat
     np.testing.assert_allclose(result.held.numpy(), layer(held, residual), rtol=1e-5)
 
 
+# --- causal layers ---
+
+
+def causal() -> tuple[nn.CausalConv1d, torch.Tensor]:
+    generator = np.random.default_rng(0)
+    weight, bias = (generator.standard_normal(shape).astype(np.float32) for shape in ((6, 2, 3), (6,)))
+    layer = nn.CausalConv1d.from_weights(weight, bias, 2, groups=3, activation="silu")
+    return layer, torch.from_numpy(generator.standard_normal((2, 6, 11)).astype(np.float32))
+
+
+@pytest.mark.parametrize("batched", [True, False])
+def test_a_causal_sequence_on_a_device(batched: bool) -> None:
+    layer, sequence = causal()
+    sequence = sequence if batched else sequence[0]
+    expected = layer(sequence).numpy()
+    with FakeDevice() as fake:
+        moved = layer.to("cuda")
+        placed = len(fake.called("to"))
+        whole = moved(sequence)
+        chunks = [moved.extend(sequence[..., :4]), moved.extend(sequence[..., 4:4])]
+        kept = moved.state
+        chunks += [moved.step(sequence[..., time])[..., None] for time in range(4, 11)]
+        moved.state = kept
+        again = moved.extend(sequence[..., 4:])
+        assert len(fake.called("to")) == placed
+        assert all(arrays[0].shape[-1] > 4 for _, arrays, _ in fake.called("conv1d"))
+    np.testing.assert_allclose(whole.numpy(), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(torch.cat(chunks, -1).numpy(), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(again.numpy(), expected[..., 4:], rtol=1e-5, atol=1e-6)
+
+
+def test_a_causal_layer_stays_on_its_device() -> None:
+    layer, sequence = causal()
+    for moved, channels in ((layer.to("meta"), 6), (nn.CausalConv1d.from_weights(W, device="meta"), 2)):
+        result = moved.extend(torch.empty(2, channels, 5, device="meta"))
+        assert result.device.type == moved.state.device.type == moved.weight.device.type == "meta"
+    assert layer.to("cpu") is layer
+    back = layer.to("meta").to("cpu")
+    assert torch.equal(back(sequence), layer(sequence))
+    assert repr(layer.to("meta")) == "CausalConv1d(weight=(6, 2, 3), dtype=float32, device='meta')"
+    with pytest.raises(TypeError, match=r"write layer\.to"):
+        layer.extend(sequence.to("meta"))
+    with pytest.raises(TypeError, match=r"torch\.as_tensor\(input, device='meta'\)"):
+        layer.to("meta").step(sequence[..., 0])
+    with pytest.raises(ValueError, match="device is nowhere"):
+        layer.to("nowhere")
+
+
 # --- refusals ---
 
 
@@ -234,6 +282,11 @@ def test_a_plan_is_the_kernels_alone() -> None:
     with pytest.raises(TypeError, match=r'computes on meta.*layer\.to\("cpu"\)\.plan\(\(1, 2, 12\)\)'):
         layer.to("meta").plan([1, 2, 12])
     assert layer.to("meta").to("cpu").plan([1, 2, 12]) == layer.plan([1, 2, 12])
+
+
+def test_a_dtype_is_no_device() -> None:
+    with pytest.raises(ValueError, match=r"device is torch\.float16, where torch can put no weight"):
+        nn.Conv1d.from_weights(W).to(torch.float16)
 
 
 @pytest.mark.parametrize("device", ["nowhere", "cuda:99"])

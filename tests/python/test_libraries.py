@@ -111,7 +111,7 @@ def test_an_array_answers_for_its_library() -> None:
         ((Foreign(X), W), ["weight: ndarray of numpy on cpu", "foreign.asarray(weight)"]),
         ((X, Foreign(W)), ["input: ndarray of numpy on cpu", "weight: Foreign of foreign", "foreign.asarray(input)"]),
         ((Foreign(X), torch.from_numpy(W)), ["weight: Tensor of torch on cpu", "foreign.asarray(weight)"]),
-        ((torch.from_numpy(X), Foreign(W)), ["weight: Foreign of foreign", "torch.as_tensor(weight, device='cpu')"]),
+        ((torch.from_numpy(X), Foreign(W)), ["weight: Foreign of foreign", "torch.as_tensor(weight)"]),
         ((Foreign(X, CUDA), Foreign(W)), ["input: Foreign of foreign on cuda:0", "weight: Foreign of foreign on cpu"]),
         ((Foreign(X), Foreign(W), [1.0, 2.0]), ["bias: list of numpy on cpu", "foreign.asarray(bias)"]),
         ((Foreign(X, VULKAN), Foreign(W, VULKAN)), ["DLPack device (7, 0)", "CPU's memory"]),

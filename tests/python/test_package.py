@@ -121,6 +121,11 @@ def test_documentation_is_complete(operator: Operator) -> None:
         assert f"{name}:" in text
 
 
+def test_completion_offers_what_is_public() -> None:
+    assert dir(convrs) == sorted(convrs.__all__)
+    assert {"check", "explain", "nn", "rules", "windows"} <= set(dir(convrs))
+
+
 def test_unknown_names() -> None:
     with pytest.raises(AttributeError, match="conv4d"):
         convrs.conv4d  # noqa: B018

@@ -255,6 +255,21 @@ def test_differences_in_words() -> None:
         rules.differences("max_pool1d", 4, 2, against="caffe")
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "uint8", "int64", "bool"])
+def test_the_largest_magnitude_of_a_window_without_elements_is_zero(dtype: str) -> None:
+    pair = np.ones((1, 1, 2), dtype)
+    beyond = {"stride": 4, "padding": 1, "ceil_mode": True, "rule": "onnxruntime-legacy"}
+    np.testing.assert_array_equal(convrs.lp_pool1d(pair, np.inf, 2, **beyond), [[[1, 0]]])
+    between = {"padding": 1, "dilation": 3}
+    np.testing.assert_array_equal(convrs.lp_pool1d(pair, np.inf, 2, **between), [[[0]]])
+    with convrs.use_backend("torch"):
+        np.testing.assert_array_equal(convrs.lp_pool1d(pair, np.inf, 2, **between), [[[0]]])
+    if dtype == "int8":
+        # Which is its own magnitude, and no largest one of others.
+        least = np.full((1, 1, 2), -128, dtype)
+        np.testing.assert_array_equal(convrs.lp_pool1d(least, np.inf, 2), [[[-128]]])
+
+
 # --- windows of the other pools ---
 
 

@@ -1,13 +1,16 @@
-"""`convrs.torch.accelerate`: what a model keeps, what is noticed at every call, what is left to torch, the report."""
+"""`convrs.torch.accelerate`: what a model keeps, what is noticed at every call, what is left to torch."""
 
 from __future__ import annotations
 
 import copy
+import io
 import pickle
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.utils.flop_counter import FlopCounterMode
@@ -70,6 +73,13 @@ def test_new_weights_are_planned_again() -> None:
     assert agrees(fast.double(), model.double(), IMAGE.double())
 
 
+def saved_and_loaded(model: nn.Module) -> Any:
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
 def test_copies_and_pickles(monkeypatch: pytest.MonkeyPatch) -> None:
     model = block()
     fast, calls = accelerate(model), planned_calls(monkeypatch)
@@ -84,6 +94,30 @@ def test_copies_and_pickles(monkeypatch: pytest.MonkeyPatch) -> None:
         assert not agrees(twin, model)
         assert agrees(fast, model)
     assert calls == [2] * 10
+
+
+class ByOperators(nn.Module):
+    """What torch.export writes: functions of `torch.ops`, one of them under its bare name, one of ours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.relu = nn.Conv2d(3, 4, 3), nn.ReLU()
+
+    def forward(self, input: Tensor) -> Tensor:
+        result = torch.ops.aten.silu(torch.ops.aten.add.Scalar(self.relu(self.conv(input)), 1))
+        return torch.ops.convrs.avg_pool2d(
+            F.max_pool2d(torch.conv2d(result, self.conv.weight[:, :1], groups=4), 2), [2]
+        )
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model)), saved_and_loaded])
+def test_copies_of_a_forward_that_uses_operators(
+    way: Callable[[nn.Module], nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = trained(ByOperators())
+    twin, calls = way(accelerate(model)), planned_calls(monkeypatch)
+    assert agrees(twin, model)
+    assert calls == [1]
 
 
 def test_a_model_accelerated_in_inference_mode() -> None:
@@ -284,17 +318,78 @@ def test_layouts_batches_and_modes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_16_bits_fold_the_activation_alone(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = seeded(nn.Conv1d(3, 4, 3), nn.ReLU(), nn.Conv1d(4, 4, 3), nn.BatchNorm1d(4)).to(dtype)
+def test_16_bits_fold_an_activation_exactly(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = seeded(nn.Conv1d(3, 4, 3), nn.ReLU()).to(dtype)
     fast, calls = accelerate(model), planned_calls(monkeypatch)
     signal = torch.randn(2, 3, 20, dtype=dtype)
     with torch.no_grad():
-        convolution, activation, *rest = model
-        expected = activation(convrs.conv1d(signal, convolution.weight, convolution.bias))
-        for module in rest:
-            expected = module(expected)
-        assert torch.equal(fast(signal), expected)
-    assert calls == [1, 0]
+        convolution, activation = model
+        assert torch.equal(fast(signal), activation(convrs.conv1d(signal, convolution.weight, convolution.bias)))
+    assert calls == [1]
+
+
+class Residual(nn.Module):
+    """A convolution with a normalisation, a sum and an activation behind it."""
+
+    def __init__(self, channels: int, groups: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1, groups=groups)
+        self.norm, self.relu = nn.BatchNorm2d(channels), nn.ReLU()
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self.relu(self.norm(self.conv(input)) + input)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-4], ids=["", "products below float16's normal numbers"])
+@pytest.mark.parametrize(("channels", "groups"), [(3, 1), (40, 1), (16, 16)])
+@pytest.mark.parametrize(("dtype", "roundoff"), [(torch.bfloat16, 2.0**-8), (torch.float16, 2.0**-11)], ids=str)
+def test_16_bits_fold_a_normalisation_within_the_documented_bound(
+    dtype: torch.dtype, roundoff: float, channels: int, groups: int, scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = trained(Residual(channels, groups))
+    model.norm.weight.data *= scale
+    model = model.to(dtype)
+    fast, calls = accelerate(model), planned_calls(monkeypatch)
+    image = torch.randn(2, channels, 9, 9).to(dtype)
+    with torch.no_grad():
+        result = fast(image).double()
+        # Of the same 16-bit numbers, in float64.
+        conv, norm, x = copy.deepcopy(model).double().conv, copy.deepcopy(model).double().norm, image.double()
+        exact = torch.relu(norm(conv(x)) + x)
+        factor = norm.weight / (norm.running_var + norm.eps).sqrt()
+        bias = (conv.bias - norm.running_mean) * factor + norm.bias
+        products = F.conv2d(x.abs(), (conv.weight * factor.view(-1, 1, 1, 1)).abs(), bias.abs(), 1, 1, 1, groups)
+        ones = torch.ones(channels, channels // groups, 3, 3, dtype=torch.float64)
+        bound = roundoff * (products + exact) + 2.0**-25 * F.conv2d(x.abs(), ones, None, 1, 1, 1, groups)
+        # Sums of at most 362 terms in float32, and the second rounding, of what the first one has moved.
+        bound = bound * (1 + roundoff) + 2.0**-24 * 364 * (products + x.abs())
+    assert calls == [3]
+    assert ((result - exact).abs() <= bound).all()
+
+
+@pytest.mark.parametrize(("dtype", "roundoff"), [(torch.bfloat16, 2.0**-8), (torch.float16, 2.0**-11)], ids=str)
+def test_a_product_of_weights_is_rounded_once(dtype: torch.dtype, roundoff: float) -> None:
+    channels = 256
+    model = seeded(nn.Conv1d(channels, channels, 1, groups=channels, bias=False), nn.BatchNorm1d(channels)).to(dtype)
+    model[1].running_mean.zero_(), model[1].bias.data.zero_()
+    ones = torch.ones(1, channels, 1, dtype=dtype)
+    with torch.no_grad():
+        # Of one product with one the rounding of the result changes nothing.
+        result, exact = accelerate(model)(ones).double(), copy.deepcopy(model).double()(ones.double())
+    assert ((result - exact).abs() <= roundoff * (1 + 2.0**-10) * exact.abs()).all()
+
+
+def test_a_product_too_large_for_float16_is_not_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = seeded(nn.Conv1d(2, 2, 3), nn.BatchNorm1d(2))
+    model[0].weight.data.fill_(1000)
+    model[1].weight.data.fill_(1000)
+    model = model.half()
+    fast, calls = accelerate(model), planned_calls(monkeypatch)
+    signal = torch.randn(1, 2, 9).half() / 1000
+    with torch.no_grad():
+        assert torch.isfinite(model(signal)).all()
+        torch.testing.assert_close(fast(signal), model(signal), rtol=2e-3, atol=1)
+    assert calls == [0]
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.trace:FutureWarning")
@@ -309,7 +404,7 @@ def test_compile_export_and_trace_see_torch() -> None:
         assert fast.to("meta")(IMAGE.to("meta")).device.type == "meta"
 
 
-# --- what is left to torch, and the report ---
+# --- what is left to torch ---
 
 
 class Own(nn.Conv2d):
@@ -369,42 +464,8 @@ def test_a_container_with_a_hook_between() -> None:
     assert close(*seen)
 
 
-def test_the_report_measures() -> None:
-    table = report(accelerate(block()), IMAGE)
-    assert [row.name for row in table.rows] == ["0", "1", "2", "3"]
-    assert table.rows[0].why == "with 1, 2 folded in"
-    assert all(row.microseconds > 0 and row.torch_microseconds > 0 for row in (table.rows[0], table.rows[3]))
-    assert table.rows[1].microseconds is None
-    assert str(table).splitlines()[0].split() == [
-        "module",
-        "kind",
-        "computed",
-        "by",
-        "us",
-        "torch",
-        "us",
-        "ratio",
-        "why",
-    ]
-
-
-def test_slower_layers_go_back_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    from convrs.torch import measuring
-
-    times = iter([2e-6, 1e-6, 1e-6, 2e-6])
-    monkeypatch.setattr(measuring, "seconds", lambda call: call() is None or next(times))
-    model = block()
-    fast = accelerate(model, faster_on=IMAGE)
-    calls = planned_calls(monkeypatch)
-    assert agrees(fast, model)
-    assert not calls
-    rows = report(fast).rows
-    assert [row.by for row in rows] == ["torch", "torch", "torch", "convrs"]
-    assert rows[0].why == "torch was faster: 1 us instead of 2 us"
-
-
 def test_no_module_is_refused() -> None:
-    for function in (accelerate, restore):
+    for function in (accelerate, restore, report):
         with pytest.raises(TypeError, match=r"torch\.nn\.Module, got int"):
             function(3)
 

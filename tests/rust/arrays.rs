@@ -12,7 +12,7 @@ fn a_view_holds_exactly_the_elements_of_its_shape() {
         assert!(ViewMut::new(&mut data, shape).is_err(), "{shape:?}");
     }
     let error = View::new(&data, [1, 1, 1, 1, 11]).err().unwrap();
-    assert_eq!(error.to_string(), "data has shape or size 12: shape [1, 1, 1, 1, 11] needs 11 elements");
+    assert_eq!(error.to_string(), "data has 12 elements: shape [1, 1, 1, 1, 11] needs 11 elements");
 }
 
 #[test]

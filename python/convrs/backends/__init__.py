@@ -7,14 +7,30 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from . import cpu, libraries
 from .choice import allow_tf32, chosen, use_backend
+from .cpu import dtype_name
 from .description import Description, describe
-from .placement import is_foreign, is_tensor
+from .placement import expect_one_home, is_foreign, is_tensor
 
-__all__ = ["Description", "allow_tf32", "call", "call_layer", "describe", "moved", "to_numpy", "use_backend"]
+__all__ = [
+    "Description",
+    "allow_tf32",
+    "call",
+    "call_layer",
+    "describe",
+    "dtype_name",
+    "expect_one_home",
+    "in_dtype",
+    "moved",
+    "own_kind",
+    "to_numpy",
+    "use_backend",
+    "zeros",
+]
 
 Array = TypeVar("Array")
 
@@ -68,9 +84,39 @@ def call_layer(run: Callable[[Any, Any, Any], Any], input: Array, residual: Any,
 def to_numpy(name: str, array: Any) -> NDArray[Any]:
     """The NumPy array of an argument, wherever it lives; a view where that is possible."""
     if is_tensor(array):
+        if array.is_meta:
+            raise TypeError(f"{name} lives on meta, where tensors have no numbers")
         tensor: NDArray[Any] = _torch().to_numpy(name, array.detach().cpu())
         return tensor
     return libraries.to_numpy(name, array) if is_foreign(array) else cpu.to_numpy(name, array)
+
+
+def own_kind(name: str, array: Any) -> Any:
+    """A tensor as it is, whatever else as a NumPy array."""
+    return array if type(array) is np.ndarray or is_tensor(array) else to_numpy(name, array)
+
+
+def in_dtype(numbers: NDArray[Any], dtype: Any) -> Any:
+    """Real numbers as an array of a dtype of NumPy's, or as a tensor of one of torch's.
+
+    Raises:
+        TypeError: it is no dtype, or one of whole numbers.
+    """
+    if type(dtype).__module__ == "torch":
+        whole = not (dtype.is_floating_point or dtype.is_complex)
+    else:
+        try:
+            whole = np.dtype(dtype).kind in "biu"
+        except TypeError as error:
+            raise TypeError(f"dtype is {dtype}: {error}") from error
+    if whole:
+        raise TypeError(f"dtype is {dtype}: it must be one of floating-point numbers, since weights are fractions")
+    return _torch().from_numpy(numbers).to(dtype) if type(dtype).__module__ == "torch" else numbers.astype(dtype)
+
+
+def zeros(shape: Sequence[int], like: Any) -> Any:
+    """An array of the kind of another one: a tensor on its device, or NumPy's; of its dtype."""
+    return like.new_zeros(shape) if is_tensor(like) else np.zeros(shape, like.dtype)
 
 
 def moved(

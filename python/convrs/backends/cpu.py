@@ -12,6 +12,11 @@ BFLOAT16 = np.dtype([("bfloat16", "<i2")])
 """How a bfloat16 tensor's memory reaches the kernels: NumPy has no such dtype of its own."""
 
 
+def dtype_name(dtype: Any) -> str:
+    """What a dtype of NumPy's or torch's is called."""
+    return "bfloat16" if dtype == BFLOAT16 else str(getattr(dtype, "name", dtype)).removeprefix("torch.")
+
+
 class Function(Protocol):
     """A function of `convrs.functional`."""
 
@@ -51,6 +56,9 @@ def to_numpy(name: str, array: Any) -> NDArray[Any]:
             f"write {name}.filled(value)"
         )
     try:
-        return np.asarray(array)
+        plain = np.asarray(array)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must be an array, got {type(array).__name__}: {error}") from error
+    if plain.ndim == 0 and plain.dtype.kind in "OSU" and plain is not array:
+        raise TypeError(f"{name} must be an array, got {type(array).__name__}")
+    return plain

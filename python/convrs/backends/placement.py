@@ -65,10 +65,11 @@ def scattered(arrays: Mapping[str, Any]) -> TypeError:
     """The refusal: which argument lives where, and the call that mends it."""
     homes = {name: home_of(array) for name, array in arrays.items() if array is not None}
     # The first one that is not just anywhere.
-    library, place = next((home for home in homes.values() if home != ("numpy", "cpu")), homes["input"])
+    library, place = next(home for home in homes.values() if home != ("numpy", "cpu"))
     stranger = next(name for name, home in homes.items() if home != (library, place))
-    mend = f"torch.as_tensor({stranger}, device={place!r})" if library == "torch" else f"{library}.asarray({stranger})"
+    where = "" if place == homes[stranger][1] else f", device={place!r}"
+    mend = f"torch.as_tensor({stranger}{where})" if library == "torch" else f"{library}.asarray({stranger})"
     shown = (
         f"{name}: {type(arrays[name]).__name__} of {library} on {place}" for name, (library, place) in homes.items()
     )
-    return TypeError(f"all arrays must live in one place ({', '.join(shown)}); write {mend}")
+    return TypeError(f"all arrays must be of one library and on one device ({', '.join(shown)}); write {mend}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from inspect import signature
@@ -20,6 +21,15 @@ from .memory import from_kernels, from_numpy, to_numpy
 from .placement import scattered
 
 __all__ = ["Layer", "Tensor", "call", "call_arrays", "call_layer", "in_torch", "to_numpy"]
+
+
+WORDS = (
+    (r'(\w+)\.astype\((?:numpy\.|")(\w+)"?\)', r"\1.to(torch.\2)"),
+    (r'numpy\.empty\((\[.*?\]), "(\w+)"\)', r"torch.empty(\1, dtype=torch.\2)"),
+    (r"numpy\.empty", "torch.empty"),
+    (r"\.copy\(\)", ".clone()"),
+)
+"""What a refusal of the kernels says to write, for arrays and for tensors."""
 
 
 def call(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
@@ -43,7 +53,10 @@ def call_layer(run: Any, input: Any, residual: Any, out: Any) -> Any:
         except (AttributeError, RuntimeError, TypeError):
             pass
         else:
-            return torch.from_numpy(run(*views, None))
+            try:
+                return torch.from_numpy(run(*views, None))
+            except (TypeError, ValueError) as error:
+                raise _of_tensors(error) from None
     arrays = {"input": input, "residual": residual, "out": out}
     if _live_on_cpu(arrays):
         return _on_cpu(Planned(run), arrays, {})
@@ -112,7 +125,10 @@ def _on_cpu(function: Function, arrays: Mapping[str, Any], parameters: Mapping[s
     if autograd.asked(arrays):
         return autograd.call(function, arrays, parameters, partial(_on_cpu, function), partial(in_torch, function))
     views = {name: None if tensor is None else to_numpy(name, tensor) for name, tensor in arrays.items()}
-    result = function(**views, **parameters)
+    try:
+        result = function(**views, **parameters)
+    except (TypeError, ValueError) as error:
+        raise _of_tensors(error) from None
     values, indices = result if isinstance(result, tuple) else (result, None)
     out = arrays["out"]
     if out is None:
@@ -121,6 +137,14 @@ def _on_cpu(function: Function, arrays: Mapping[str, Any], parameters: Mapping[s
         # Autograd must see that `out` has changed.
         torch.autograd.graph.increment_version(out)
     return out if indices is None else (out, from_kernels(indices))
+
+
+def _of_tensors(error: Exception) -> Exception:
+    """A refusal of the kernels, with torch's calls in place of NumPy's."""
+    text = str(error)
+    for numpys, torchs in WORDS:
+        text = re.sub(numpys, torchs, text)
+    return type(error)(text)
 
 
 def _brought_to_cpu(function: Function, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:

@@ -68,8 +68,9 @@ def lp_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: M
         sign = math.copysign(1, p)
         signed = form.rounded(np.asarray(sign * np.abs(input), input.dtype))
         found = _maximum(form, signed, axes).values
-        # Without elements the search ends where it began, at minus infinity, of which the magnitude is taken.
-        return exact(form, np.asarray(np.abs(found) if sign > 0 else sign * found, input.dtype))
+        # The norm of nothing is zero, a sum of no powers.
+        largest = np.where(counts(axes) == 0, 0, found)
+        return exact(form, np.asarray(largest if sign > 0 else sign * found, input.dtype))
     if not form.precision:
         form = FORMATS["float32"]
         input = form.rounded(input.astype(form.wide))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,20 +36,30 @@ Operator = str | Callable[..., Any]
 """The name of a function of `convrs.functional`, or the function."""
 
 
-def name_of(op: Operator) -> str:
-    """The operator's name, or a ValueError that lists the names there are."""
+def name_of(op: Operator, names: Sequence[str] = functional.__all__) -> str:
+    """The operator's name, or a ValueError that says which of the names there are is nearest."""
     name = op if isinstance(op, str) else getattr(op, "__name__", repr(op))
-    if name not in functional.__all__:
-        raise ValueError(f"op is {name!r}: it must be one of {', '.join(functional.__all__)}")
+    if name not in names:
+        near = difflib.get_close_matches(name.lower().rpartition(".")[2], names, 1)
+        rule = f"the nearest is {near[0]!r}" if near else f"it must be one of {', '.join(names)}"
+        raise ValueError(f"op is {name!r}: {rule}")
     return name
+
+
+def bound_arguments(name: str, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> dict[str, Any]:
+    """All arguments of a function by their names, those not given as they are by default."""
+    try:
+        bound = inspect.signature(getattr(functional, name)).bind(*inputs, **params)
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}") from None
+    bound.apply_defaults()
+    return dict(bound.arguments)
 
 
 def reference_of(op: Operator, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> tuple[Result, bool]:
     """The reference for a call, and whether the call returns indices."""
     name = name_of(op)
-    bound = inspect.signature(getattr(functional, name)).bind(*inputs, **params)
-    bound.apply_defaults()
-    parameters = bound.arguments
+    parameters = bound_arguments(name, inputs, params)
     given = {key: parameters.pop(key) for key in ARRAYS if key in parameters}
     arrays: dict[str, Any] = {}
     formats: dict[str, Format] = {}

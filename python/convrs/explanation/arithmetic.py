@@ -10,18 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _convrs
-from ..backends.cpu import BFLOAT16
+from ..backends import dtype_name
 from ..check.formats import FORMATS
-
-
-def name_of(dtype: np.dtype[Any]) -> str:
-    """The name of a dtype; bfloat16 has two forms."""
-    return "bfloat16" if dtype == BFLOAT16 else dtype.name
 
 
 def element(array: NDArray[Any], index: tuple[int, ...]) -> Any:
     """An element as a NumPy scalar; a bfloat16, which NumPy lacks, as the float32 it is."""
-    if name_of(array.dtype) == "bfloat16":
+    if dtype_name(array.dtype) == "bfloat16":
         bits = array[index].tobytes() if array.dtype.isnative else array[index].byteswap().tobytes()
         return np.frombuffer(b"\0\0" + bits, np.float32)[0]
     return array[index].astype(array.dtype.newbyteorder("="))

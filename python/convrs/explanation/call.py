@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import operator
 import re
 from collections.abc import Mapping, Sequence
@@ -13,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import backends, functional
-from ..check.reference import ARRAYS, Operator
-from ..check.reference import name_of as operator_name
+from ..check.reference import ARRAYS, Operator, bound_arguments, name_of
 from ..check.windows import each
 from ..rules.windows import NAMES
-from .arithmetic import Arithmetic, element, name_of, same
+from .arithmetic import Arithmetic, element, same
 from .model import Axis, Explanation, Plane, Tap
 
 
@@ -50,7 +48,7 @@ class Call:
     @property
     def arithmetic(self) -> Arithmetic:
         """How elements of the input are computed with."""
-        return Arithmetic(name_of(self.input.dtype))
+        return Arithmetic(backends.dtype_name(self.input.dtype))
 
     @property
     def batch(self) -> tuple[int, ...]:
@@ -109,7 +107,7 @@ class Call:
             op=self.op,
             index=self.index,
             shape=self.actual.shape,
-            dtype=name_of(self.input.dtype),
+            dtype=backends.dtype_name(self.input.dtype),
             accumulator=accumulator or self.arithmetic.accumulator,
             axes=tuple(axes),
             taps=tuple(taps),
@@ -129,11 +127,9 @@ class Call:
 
 def called(op: Operator, inputs: tuple[Any, ...], index: Any, params: Mapping[str, Any]) -> Call:
     """Calls an operator and finds the element; what is wrong with the arguments is said by the operator."""
-    name = operator_name(op)
+    name = name_of(op)
     function = getattr(functional, name)
-    bound = inspect.signature(function).bind(*inputs, **params)
-    bound.apply_defaults()
-    parameters = dict(bound.arguments)
+    parameters = bound_arguments(name, inputs, params)
     if parameters.pop("out") is not None:
         raise TypeError("out is not for explain, which writes no result; leave it out")
     rule = parameters.get("rule", "torch")

@@ -256,7 +256,7 @@ def lp_pool1d(
 
     As in torch, x^p is taken of x, not of |x|: a negative sum gives NaN. In ceil mode a cut-off window counts
     as if it were full: the mean of its powers times the number of elements of a window. norm_type inf is
-    the maximum of |x|, -inf the minimum. Powers of integers are taken in float32 and give float32.
+    the maximum of |x| (0 of no elements), -inf the minimum. Powers of integers are taken in float32 and give float32.
 
     Args:
         input: (batch, channels, L) or (channels, L); floats, bfloat16, integers or bool.
@@ -318,7 +318,7 @@ def lp_pool2d(
 
     As in torch, x^p is taken of x, not of |x|: a negative sum gives NaN. In ceil mode a cut-off window counts
     as if it were full: the mean of its powers times the number of elements of a window. norm_type inf is
-    the maximum of |x|, -inf the minimum. Powers of integers are taken in float32 and give float32.
+    the maximum of |x| (0 of no elements), -inf the minimum. Powers of integers are taken in float32 and give float32.
 
     Args:
         input: (batch, channels, H, W) or (channels, H, W); floats, bfloat16, integers or bool.
@@ -381,7 +381,7 @@ def lp_pool3d(
 
     As in torch, x^p is taken of x, not of |x|: a negative sum gives NaN. In ceil mode a cut-off window counts
     as if it were full: the mean of its powers times the number of elements of a window. norm_type inf is
-    the maximum of |x|, -inf the minimum. Powers of integers are taken in float32 and give float32.
+    the maximum of |x| (0 of no elements), -inf the minimum. Powers of integers are taken in float32 and give float32.
 
     Args:
         input: (batch, channels, D, H, W) or (channels, D, H, W); floats, bfloat16, integers or bool.

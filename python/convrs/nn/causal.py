@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import backends
 from ..functional.arguments import Algorithm, Array
@@ -20,7 +20,7 @@ class CausalConv1d:
     A sequence may be given whole, in chunks or step by step: the sums are the same, bit for bit, because every output
     adds the same products in the same order. Between chunks the layer keeps the last dilation * (kernel - 1) inputs.
 
-    It computes on the CPU; on a device a whole sequence is `Conv1d` with padding=((dilation * (kernel - 1), 0),).
+    Where `to` has moved it to a device, torch computes: there, whole sequences and chunks agree to rounding.
 
     The depthwise form (groups = channels) is the short convolution of Mamba (A. Gu and T. Dao, arXiv:2312.00752).
 
@@ -36,10 +36,10 @@ class CausalConv1d:
 
     __slots__ = ("_chunk", "_state", "_whole", "bias", "span", "weight")
 
-    weight: NDArray[Any]
-    """The weights, read-only."""
-    bias: NDArray[Any] | None
-    """The bias, read-only."""
+    weight: Any
+    """The weights, a read-only NumPy array; where the layer was moved to a device, a tensor there."""
+    bias: Any
+    """The bias likewise, None without one."""
     span: int
     """Inputs that are kept from chunk to chunk: dilation * (kernel - 1)."""
     _chunk: Conv1d
@@ -55,6 +55,7 @@ class CausalConv1d:
         *,
         activation: Activation | None = None,
         algorithm: Algorithm = "direct",
+        device: Any = None,
     ) -> Self:
         """A layer of given weights; they are copied.
 
@@ -66,6 +67,7 @@ class CausalConv1d:
                 weight has one input channel, else 1.
             activation: the last step, as for `Conv1d`.
             algorithm: as for `Conv1d`. Chunks and whole sequences give the same bits with "direct".
+            device: where it computes, as for `to`; the CPU if left out.
 
         Raises:
             ValueError: a shape or value is out of range.
@@ -93,12 +95,36 @@ class CausalConv1d:
                 groups=groups,
                 activation=activation,
                 algorithm=algorithm,
+                device=device,
             )
 
-        layer._chunk, layer._whole = planned(0), planned(layer.span)
-        layer.weight, layer.bias = layer._chunk.weight, layer._chunk.bias
-        layer.reset()
+        layer._take(planned(0), planned(layer.span))
         return layer
+
+    def _take(self, chunk: Conv1d, whole: Conv1d) -> None:
+        self._chunk, self._whole = chunk, whole
+        self.weight, self.bias = chunk.weight, chunk.bias
+        self.reset()
+
+    def to(self, device: Any) -> Self:
+        """This layer with its weights on another device, at the beginning of a sequence; see `Conv1d.to`.
+
+        Args:
+            device: "cpu", or what torch takes as a device: "cuda", "cuda:1", "mps", "xpu", a torch.device.
+
+        Returns:
+            Another layer of the same weights; this one if it is on the CPU and stays there.
+
+        Raises:
+            ValueError: torch has no such device, or the device no such dtype.
+            ImportError: there is no torch.
+        """
+        chunk = self._chunk.to(device)
+        if chunk is self._chunk:
+            return self
+        moved = copy(self)
+        moved._take(chunk, self._whole.to(device))
+        return moved
 
     def __call__(self, input: Array, *, out: Array | None = None) -> Array:
         """A whole sequence from a silent past; what `step` and `extend` keep is neither read nor changed.
@@ -114,50 +140,61 @@ class CausalConv1d:
 
     def reset(self) -> None:
         """Forgets the past: the next step is the first of a new sequence."""
-        self._state: NDArray[Any] | None = None
+        self._state: Any = None
 
     @property
-    def state(self) -> NDArray[Any] | None:
+    def state(self) -> Any:
         """The last inputs, (batch, in_channels, span) or without the batch; None before the first step."""
-        return None if self._state is None else self._state.copy()
+        return None if self._state is None else _copied(self._state)
 
     @state.setter
-    def state(self, state: NDArray[Any] | None) -> None:
-        if state is not None and (state.shape[-1] != self.span or state.dtype != self.weight.dtype):
-            raise ValueError(
-                f"state has shape {state.shape} and dtype {state.dtype}: it must hold the last {self.span} inputs, "
-                f"(batch, in_channels, {self.span}), in {self.weight.dtype}"
-            )
-        self._state = None if state is None else np.array(state)
+    def state(self, state: Any) -> None:
+        if state is not None:
+            state = backends.own_kind("state", state)
+            dtype, weight = backends.dtype_name(state.dtype), backends.dtype_name(self.weight.dtype)
+            if state.shape[-1] != self.span or dtype != weight:
+                raise ValueError(
+                    f"state has shape {tuple(state.shape)} and dtype {dtype}: it holds the last {self.span} inputs, "
+                    f"(batch, in_channels, {self.span}), in {weight}"
+                )
+        self._state = None if state is None else _copied(state)
 
-    def extend(self, chunk: NDArray[Any]) -> NDArray[Any]:
+    def extend(self, chunk: Array) -> Array:
         """The next times of the sequence.
 
         Args:
-            chunk: (batch, in_channels, time) or (in_channels, time), with the batch of the chunks before.
+            chunk: (batch, in_channels, time) or (in_channels, time), with the batch of the chunks before, and of their
+                kind: a NumPy array, or a tensor of the device where the weights live.
 
         Returns:
-            (batch, out_channels, time), without the batch if the chunk has none.
+            (batch, out_channels, time), without the batch if the chunk has none, in the kind of the chunk.
 
         Raises:
             ValueError: the chunk does not fit the state.
+            TypeError: it has another dtype than the weights, or lives elsewhere than they or the state.
         """
-        chunk = backends.to_numpy("chunk", chunk)
-        past = (*chunk.shape[:-1], self.span)
-        state = np.zeros(past, chunk.dtype) if self._state is None else self._state
-        if state.shape != past:
-            raise ValueError(
-                f"chunk has shape {chunk.shape}, but the sequence so far has shape {(*state.shape[:-1], '...')}; "
-                "call reset() to begin another one"
-            )
-        if chunk.shape[-1] == 0:
-            return np.empty((*chunk.shape[:-2], self.weight.shape[0], 0), chunk.dtype)
-        seen = np.concatenate([state, chunk], axis=-1)
-        result = self._chunk(seen)
-        self._state = seen[..., seen.shape[-1] - self.span :].copy()
+        result: Array = self._extend(backends.own_kind("chunk", chunk))
         return result
 
-    def step(self, input: NDArray[Any]) -> NDArray[Any]:
+    def _extend(self, now: Any) -> Any:
+        past = (*now.shape[:-1], self.span)
+        state = backends.zeros(past, now) if self._state is None else self._state
+        if tuple(state.shape) != past:
+            raise ValueError(
+                f"chunk has shape {tuple(now.shape)}, but the sequence so far has shape {(*state.shape[:-1], '...')}; "
+                "call reset() to begin another one"
+            )
+        if type(state) is not type(now):
+            backends.expect_one_home({"chunk": now, "state": state})
+        if now.shape[-1] == 0:
+            return backends.zeros((*now.shape[:-2], self.weight.shape[0], 0), now)
+        seen = backends.zeros((*now.shape[:-1], self.span + now.shape[-1]), now)
+        seen[..., : self.span], seen[..., self.span :] = state, now
+        result = self._chunk(seen)
+        self._state = _copied(seen[..., now.shape[-1] :])
+        return result
+
+    def step(self, input: Array) -> Array:
         """The next time of the sequence.
 
         Args:
@@ -166,8 +203,12 @@ class CausalConv1d:
         Returns:
             (batch, out_channels) or (out_channels,).
         """
-        result: NDArray[Any] = self.extend(np.asarray(input)[..., np.newaxis])[..., 0]
+        result: Array = self._extend(backends.own_kind("input", input)[..., None])[..., 0]
         return result
 
     def __repr__(self) -> str:
-        return f"CausalConv1d(weight={self.weight.shape}, dtype={self.weight.dtype})"
+        return f"Causal{self._chunk}"
+
+
+def _copied(array: Any) -> Any:
+    return array.clone() if hasattr(array, "clone") else array.copy()

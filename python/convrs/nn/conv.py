@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from copy import copy
 from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy import ndarray
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from .. import _convrs, backends, functional
 from ..functional.arguments import Algorithm, Array, Padding, PaddingMode, Size
@@ -157,7 +158,7 @@ class _Layer:
     def __repr__(self) -> str:
         weight = self.to("cpu").weight
         device = "" if self._home is None else f", device={str(self.weight.device)!r}"
-        return f"{type(self).__name__}(weight={weight.shape}, dtype={weight.dtype}{device})"
+        return f"{type(self).__name__}(weight={weight.shape}, dtype={backends.dtype_name(weight.dtype)}{device})"
 
 
 class _Conv(_Layer):
@@ -178,7 +179,7 @@ class _Conv(_Layer):
         bias: bool = True,
         padding_mode: PaddingMode = "zeros",
         device: Any = None,
-        dtype: DTypeLike = np.float32,
+        dtype: Any = np.float32,
         *,
         activation: Activation | None = None,
         algorithm: Algorithm = "auto",
@@ -212,6 +213,7 @@ class _Conv(_Layer):
         *,
         activation: Activation | None = None,
         algorithm: Algorithm = "auto",
+        device: Any = None,
     ) -> Self:
         """A layer of given weights; they are copied.
 
@@ -235,13 +237,14 @@ class _Conv(_Layer):
                 with u = 2**-53 (Higham, Accuracy and Stability of Numerical Algorithms, chapter 24), and the rounding
                 to the dtype. Only where the elements of a block differ by ten orders of magnitude or more is that seen
                 in float32; an infinity or NaN in a block spoils all of its outputs.
+            device: where it computes, as for `to`; the CPU if left out.
 
         Raises:
             ValueError: a shape or value is out of range.
             TypeError: a kind or dtype is wrong.
         """
         layer = cls.__new__(cls)
-        layer._plan(weight, bias, stride, padding, 0, dilation, groups, padding_mode, activation, algorithm)
+        layer._plan(weight, bias, stride, padding, 0, dilation, groups, padding_mode, activation, algorithm, device)
         return layer
 
 
@@ -309,7 +312,7 @@ class _ConvTranspose(_Layer):
         dilation: Size = 1,
         padding_mode: PaddingMode = "zeros",
         device: Any = None,
-        dtype: DTypeLike = np.float32,
+        dtype: Any = np.float32,
         *,
         activation: Activation | None = None,
         algorithm: Algorithm = "auto",
@@ -345,6 +348,7 @@ class _ConvTranspose(_Layer):
         *,
         activation: Activation | None = None,
         algorithm: Algorithm = "auto",
+        device: Any = None,
     ) -> Self:
         """A layer of given weights; they are copied.
 
@@ -358,13 +362,26 @@ class _ConvTranspose(_Layer):
             dilation: distance of neighbouring taps.
             activation: as for convolutions.
             algorithm: "auto" or "direct", which here are the same.
+            device: where it computes, as for `to`; the CPU if left out.
 
         Raises:
             ValueError: a shape or value is out of range.
             TypeError: a kind or dtype is wrong.
         """
         layer = cls.__new__(cls)
-        layer._plan(weight, bias, stride, padding, output_padding, dilation, groups, "zeros", activation, algorithm)
+        layer._plan(
+            weight,
+            bias,
+            stride,
+            padding,
+            output_padding,
+            dilation,
+            groups,
+            "zeros",
+            activation,
+            algorithm,
+            device,
+        )
         return layer
 
 
@@ -429,15 +446,15 @@ def _with_numbers(activation: Activation | None) -> tuple[str, list[float]] | No
 
 def _each(value: Size, spatial: int) -> tuple[int, ...]:
     sizes = tuple(value) if isinstance(value, Sequence) else (value,) * spatial
-    if len(sizes) != spatial or any(size < 1 for size in sizes):
+    if len(sizes) != spatial or any(_whole("kernel_size", size) < 1 for size in sizes):
         raise ValueError(f"kernel_size is {value}: it must be a positive number, or one for each of the {spatial} axes")
     return sizes
 
 
 def _per_group(name: str, channels: int, groups: int) -> int:
-    if groups < 1:
+    if _whole("groups", groups) < 1:
         raise ValueError(f"groups must be at least 1, got {groups}; the nearest legal value is 1")
-    if channels < 1 or channels % groups:
+    if _whole(name, channels) < 1 or channels % groups:
         nearest = max(1, round(channels / groups)) * groups
         raise ValueError(
             f"{name} must be a positive multiple of groups = {groups}, got {channels}; the nearest is {nearest}"
@@ -445,14 +462,21 @@ def _per_group(name: str, channels: int, groups: int) -> int:
     return channels // groups
 
 
+def _whole(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number, got {type(value).__name__}: {value}") from None
+
+
 def _is_cpu(device: object) -> bool:
     """Whether it says the CPU, as a text or as torch's object, or nothing."""
     return device is None or str(device).partition(":")[0] == "cpu"
 
 
-def _drawn(shape: tuple[int, ...], channels: int, dtype: DTypeLike) -> tuple[NDArray[Any], NDArray[Any]]:
+def _drawn(shape: tuple[int, ...], channels: int, dtype: Any) -> tuple[Any, Any]:
     """Weights and bias as torch.nn.modules.conv draws them: uniform within 1 / sqrt(fan in)."""
     generator = np.random.default_rng()
     bound = 1 / math.sqrt(max(1, math.prod(shape[1:])))
-    weight, bias = (generator.uniform(-bound, bound, size).astype(dtype) for size in (shape, channels))
+    weight, bias = (backends.in_dtype(generator.uniform(-bound, bound, size), dtype) for size in (shape, channels))
     return weight, bias

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import _convrs, functional
+from ..check.reference import name_of
 from ..check.windows import each
 
 NAMES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
@@ -153,12 +154,8 @@ def table(family: str, spatial: int, input_size: Any, given: Mapping[str, Any]) 
 
 def pool(op: str | Callable[..., Any]) -> tuple[str, int, str]:
     """Name, number of axes, and name without them."""
-    name = op if isinstance(op, str) else getattr(op, "__name__", repr(op))
-    match = re.fullmatch(r"(.*_pool)([123])d", name)
-    if match is None or name not in functional.__all__:
-        pools = [each for each in functional.__all__ if re.fullmatch(r".*_pool[123]d", each)]
-        raise ValueError(f"op is {name!r}: it must be one of {', '.join(pools)}")
-    return name, int(match[2]), match[1]
+    name = name_of(op, [name for name in functional.__all__ if re.fullmatch(r".*_pool[123]d", name)])
+    return name, int(name[-2]), name[:-2]
 
 
 def _counted(family: str, given: Mapping[str, Any]) -> str:

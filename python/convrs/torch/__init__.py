@@ -26,6 +26,6 @@ Example:
 from . import operators as operators
 from .accelerate import accelerate, restore
 from .intercept import intercept
-from .report import Report, Row, report
+from .report import Report, Row, Traced, report
 
-__all__ = ["Report", "Row", "accelerate", "intercept", "report", "restore"]
+__all__ = ["Report", "Row", "Traced", "accelerate", "intercept", "report", "restore"]

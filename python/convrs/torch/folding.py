@@ -106,27 +106,27 @@ def tensors_of(modules: Iterable[Module]) -> list[Tensor]:
 
 
 @torch.no_grad()
-def planned(chain: Chain, algorithm: Algorithm) -> Layer | None:
-    """One planned layer of the numbers that the modules hold now; None where it would not compute what torch does."""
+def planned(chain: Chain, algorithm: Algorithm) -> Layer:
+    """One planned layer of the numbers that the modules hold now.
+
+    Raises:
+        TypeError: it would not compute what torch does; so a ValueError, of what convrs refuses.
+    """
     convolution, normalization = chain.convolution, chain.normalization
     if type(convolution) not in CONVOLUTIONS or convolution._parameters.get("weight") is None:
-        # It has been parametrized.
-        return None
+        raise TypeError("its weight is computed from other parameters")
     weight, bias, tensors = convolution.weight, convolution.bias, tensors_of(chain.modules)
     if not all(map(watchable, tensors)):
-        return None
+        raise TypeError("a tensor of it does not say when it is written to, as those of torch.inference_mode()")
     floats = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
     if floats != {weight.dtype} or weight.dtype not in FLOATS or not all(tensor.is_cpu for tensor in tensors):
-        return None
-    if weight.dtype not in (torch.float32, torch.float64) and (normalization is not None or chain.sum):
-        # In 16 bits the product of two weights would be rounded once more before it meets the input, and torch rounds
-        # a convolution before it adds to it.
-        return None
+        raise TypeError("its tensors have several dtypes, or live elsewhere than on the CPU")
     if normalization is not None:
         if normalization.training or not _normalization_fits(convolution, normalization):
-            # It takes the batch's own mean, or has none any more.
-            return None
+            raise TypeError("the normalisation behind it takes the mean of each batch")
         weight, bias = _normalized(convolution, normalization)
+        if any(tensor.isinf().any() for tensor in (weight, bias)) and not convolution.weight.isinf().any():
+            raise TypeError(f"with the normalisation behind it a weight is too large for {weight.dtype}")
     activation = chain.activation
     names = ["stride", "padding", "dilation", "groups"]
     names.append("output_padding" if convolution.transposed else "padding_mode")
@@ -141,7 +141,11 @@ def planned(chain: Chain, algorithm: Algorithm) -> Layer | None:
 
 
 def _normalized(convolution: Any, module: Any) -> tuple[Tensor, Tensor]:
-    """Weight and bias with (y - mean) / sqrt(var + eps) * gamma + beta behind them, in float64 before the rounding."""
+    """Weight and bias with (y - mean) / sqrt(var + eps) * gamma + beta behind them, in float64 before the rounding.
+
+    That rounding moves a result by at most u * (sum of |weight| |x| + |bias|), with u = 2^-24 for float32, 2^-11 for
+    float16 and 2^-8 for bfloat16, and weights below float16's 2^-14 by at most 2^-25 times the sum of |x|.
+    """
     weight = convolution.weight.double()
     scale = torch.rsqrt(module.running_var.double() + module.eps)
     if module.weight is not None:

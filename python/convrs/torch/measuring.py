@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from .folding import Chain
+from .part import Part
 from .running import Convolution, Pool, running_on, torchs
 
 LEAST_SECONDS = 0.01
@@ -29,12 +30,14 @@ class Times:
 
 def times(model: Module, example: Tensor | tuple[Any, ...]) -> dict[Module, Times]:
     """The times of the modules that convrs computes; of one that is called several times, at its first call."""
-    ours = {module: running for module in model.modules() if (running := _computing_on(module)) is not None}
+    ours = {module: running for module in model.modules() if (running := computing_on(module)) is not None}
     given: dict[Module, tuple[Any, ...]] = {}
 
     def keep(module: Module, arguments: tuple[Any, ...]) -> None:
-        given.setdefault(module, tuple(_kept(argument) for argument in arguments))
+        given.setdefault(module, tuple(kept(argument) for argument in arguments))
 
+    parts = [part for module in model.modules() if isinstance(part := running_on(module), Part)]
+    counted = [(part, part.calls, part.as_written.copy()) for part in parts]
     handles = [module.register_forward_pre_hook(keep) for module in ours]
     try:
         with torch.no_grad():
@@ -43,24 +46,18 @@ def times(model: Module, example: Tensor | tuple[Any, ...]) -> dict[Module, Time
     finally:
         for handle in handles:
             handle.remove()
+        for part, calls, as_written in counted:
+            # These hooks are none of the user's.
+            part.calls, part.as_written = calls, as_written
     return {module: both for module, both in measured.items() if both is not None}
 
 
-def slower_on(model: Module, example: Tensor | tuple[Any, ...]) -> None:
-    """Gives to torch again what it computes faster."""
-    for module, measured in times(model, example).items():
-        if measured.torchs < measured.ours:
-            running = _computing_on(module)
-            assert running is not None
-            running.slower = f"torch was faster: {measured.torchs * 1e6:.0f} us instead of {measured.ours * 1e6:.0f} us"
-
-
-def _computing_on(module: Module) -> Convolution | Pool | None:
+def computing_on(module: Module) -> Convolution | Pool | None:
     running = running_on(module)
     return running if isinstance(running, Convolution | Pool) else None
 
 
-def _kept(argument: Any) -> Any:
+def kept(argument: Any) -> Any:
     # A module behind may write into it.
     return argument.clone() if isinstance(argument, Tensor) else argument
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import torch
+from torch._ops import OpOverload, OpOverloadPacket
 from torch.fx import Graph, Node
 from torch.nn import Module
 
@@ -102,6 +104,8 @@ def _call(root: Module, node: Node, places: Mapping[Node, int]) -> _Call:
         function, args = operator.attrgetter(function), (root,)
     elif function in TAKEN:
         function = _Taken(function)
+    elif isinstance(function, OpOverload | OpOverloadPacket):
+        function = _Operator(function)
     return _Call(function, args, kwargs, places[node])
 
 
@@ -120,6 +124,17 @@ class _Taken:
         function = getattr(sys.modules[self.home], self.name)
         result = by_convrs(function, args, kwargs)
         return function(*args, **kwargs) if result is NotImplemented else result
+
+
+class _Operator:
+    """One of `torch.ops`."""
+
+    def __init__(self, function: OpOverload | OpOverloadPacket) -> None:
+        # By its name: none of them can be pickled.
+        self.name = str(function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return operator.attrgetter(self.name)(torch.ops)(*args, **kwargs)
 
 
 def _with_places(value: Any, places: Mapping[Node, int]) -> Any:

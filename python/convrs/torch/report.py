@@ -12,7 +12,8 @@ from torch.nn import Module
 from .accelerate import POOLS, why_not
 from .folding import ACTIVATIONS, CONVOLUTIONS, NORMALIZATIONS, Chain
 from .measuring import Times, times
-from .running import Convolution, Pool, running_on
+from .part import Part
+from .running import Convolution, Planned, Pool, running_on
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,36 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Traced:
+    """A part of the model that runs by its graph, with what is folded.
+
+    Attributes:
+        name: the name of its root in the model.
+        calls: how often it was called since the model was accelerated.
+        as_written: how many of the calls ran the forward as it is written, folding nothing, by the reason.
+    """
+
+    name: str
+    calls: int
+    as_written: dict[str, int]
+
+    def __str__(self) -> str:
+        name, calls = self.name or "(the model)", f"{sum(self.as_written.values())} of {self.calls} calls"
+        reasons = (f"{reason} ({count}x)" for reason, count in self.as_written.items())
+        return f"{name} ran as it is written in {calls}: {'; '.join(reasons)}"
+
+
+@dataclass(frozen=True)
 class Report:
-    """A row for each convolution, pool, normalisation and activation; printed as a table."""
+    """What became of the model; printed as a table, with a line below for each part that has run as it is written.
+
+    Attributes:
+        rows: one for each convolution, pool, normalisation and activation.
+        parts: those that run by their graphs.
+    """
 
     rows: tuple[Row, ...]
+    parts: tuple[Traced, ...] = ()
 
     def __str__(self) -> str:
         table = [["module", "kind", "computed by", "why"]]
@@ -51,11 +78,13 @@ class Report:
                 line[3:3] = _speed(row)
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         lines = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in table)
-        return "\n".join(line.rstrip() for line in lines)
+        return "\n".join([*(line.rstrip() for line in lines), *(str(part) for part in self.parts if part.as_written)])
 
 
 def report(model: Module, example: Tensor | tuple[Any, ...] | None = None) -> Report:
-    """Which modules of an accelerated model convrs computes, and which not and why.
+    """Which modules of an accelerated model convrs computes, and which not and why; and what has hindered it since.
+
+    Layers that have not been called yet are planned, since only then it is known whether they can be.
 
     Args:
         model: what `accelerate` returned.
@@ -65,6 +94,9 @@ def report(model: Module, example: Tensor | tuple[Any, ...] | None = None) -> Re
     Returns:
         The report; print it.
 
+    Raises:
+        TypeError: `model` is no module.
+
     Example:
         >>> import torch
         >>> from convrs.torch import accelerate
@@ -73,38 +105,82 @@ def report(model: Module, example: Tensor | tuple[Any, ...] | None = None) -> Re
         module  kind    computed by  why
         0       Conv1d  convrs
         2       ReLU    torch        not behind a convolution alone
+
+        A part that meets what its graph does not stand for runs as it is written, and says so:
+
+        >>> model = torch.nn.Sequential(torch.nn.Conv1d(1, 4, 3), torch.nn.ReLU()).eval()
+        >>> fast = accelerate(model)
+        >>> fast[1] = torch.nn.Sigmoid()
+        >>> with torch.inference_mode():
+        ...     result = fast(torch.zeros(1, 1, 9))
+        >>> print(report(fast).parts[0])
+        (the model) ran as it is written in 1 of 1 calls: 1 was a ReLU, is a Sigmoid (1x)
     """
-    measured = {} if example is None else times(model, example)
+    if not isinstance(model, Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
     names = {module: name for name, module in model.named_modules()}
-    heads: dict[Module, list[Convolution]] = {}
-    for module in names:
-        running = running_on(module)
-        if isinstance(running, Convolution):
-            for follower in {step for planned in running.folded for step in planned.chain.modules[1:]}:
-                heads.setdefault(follower, []).append(running)
-    rows = (_row(module, names, heads.get(module, []), measured.get(module)) for module in names)
-    return Report(tuple(row for row in rows if row is not None))
+    parts = tuple(
+        Traced(name, part.calls, dict(part.as_written))
+        for module, name in names.items()
+        if isinstance(part := running_on(module), Part)
+    )
+    measured = {} if example is None else times(model, example)
+    layers = {running: _layers(running) for module in names if isinstance(running := running_on(module), Convolution)}
+    rows = (_row(module, names, layers, measured.get(module)) for module in names)
+    return Report(tuple(row for row in rows if row is not None), parts)
 
 
-def _row(module: Module, names: dict[Module, str], heads: list[Convolution], measured: Times | None) -> Row | None:
+def _layers(running: Convolution) -> list[Planned]:
+    """The layers that there are of the weights that there are now."""
+    if running.slower:
+        return []
+    for planned in running.folded:
+        planned.refresh()
+    found = [planned for planned in running.folded if not planned.refused]
+    if not running.folded or len(found) < len(running.folded):
+        # Else it may never be needed, and its weights are not packed for nothing.
+        running.alone.refresh()
+        found += [] if running.alone.refused else [running.alone]
+    return found
+
+
+def _row(
+    module: Module, names: dict[Module, str], layers: dict[Convolution, list[Planned]], measured: Times | None
+) -> Row | None:
     name, kind, running = names[module], type(module).__name__, running_on(module)
-    if isinstance(running, Convolution | Pool):
-        by = "torch" if running.slower else "convrs"
-        folded = _folded(running, names) if isinstance(running, Convolution) else ""
-        return Row(name, kind, by, running.slower or folded, *_microseconds(measured))
-    into = [names[head.module] for head in heads if not head.slower]
+    if isinstance(running, Convolution):
+        by = "convrs" if layers[running] else "torch"
+        return Row(name, kind, by, running.slower or _why(running, names), *_microseconds(measured))
+    if isinstance(running, Pool):
+        return Row(name, kind, "torch" if running.slower else "convrs", running.slower, *_microseconds(measured))
+    into = [
+        names[head.module]
+        for head, found in layers.items()
+        if any(module in planned.chain.modules for planned in found)
+    ]
     if into:
         return Row(name, kind, "convrs", f"folded into {', '.join(into)}")
     if type(module) in (*NORMALIZATIONS, *ACTIVATIONS):
-        why = "so is the convolution before it" if heads else "not behind a convolution alone"
-        return Row(name, kind, "torch", why)
+        folds = [planned for head in layers for planned in head.folded]
+        behind = any(module in planned.chain.modules for planned in folds)
+        return Row(name, kind, "torch", "nothing is folded there" if behind else "not behind a convolution alone")
     if isinstance(module, (*CONVOLUTIONS, *POOLS)):
         return Row(name, kind, "torch", why_not(module) or "the model was not accelerated")
     return None
 
 
-def _folded(running: Convolution, names: dict[Module, str]) -> str:
-    return "; ".join(f"with {', '.join(_steps(planned.chain, names))} folded in" for planned in running.folded)
+def _why(running: Convolution, names: dict[Module, str]) -> str:
+    """What is folded into it, why its layers are none, and what they did not take."""
+    told = []
+    for planned in (*running.folded, running.alone):
+        if planned.refused:
+            told.append(planned.refused)
+        elif planned is not running.alone:
+            told.append(f"with {', '.join(_steps(planned.chain, names))} folded in")
+    for planned in running.folded or [running.alone]:
+        if planned.declined:
+            told.append(f"left to torch {planned.declined}x: {planned.why}")
+    return "; ".join(dict.fromkeys(told))
 
 
 def _steps(chain: Chain, names: dict[Module, str]) -> Iterator[str]:

@@ -6,7 +6,7 @@ So a module stays the object it was, with its parameters, hooks, name and class;
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -38,6 +38,18 @@ def computes_plainly(input: object) -> bool:
     )
 
 
+def why_not_plainly(inputs: Iterable[Any]) -> str:
+    """Which of the conditions of `computes_plainly` did not hold, in words."""
+    for input in inputs:
+        if type(input) is not Tensor:
+            return f"an input was a {type(input).__name__}"
+        if not input.is_cpu:
+            return f"an input lived on {input.device}"
+        if input.dtype not in FLOATS or input.layout is not torch.strided:
+            return f"an input had dtype {input.dtype} and layout {input.layout}"
+    return "torch cast, traced, mapped, watched or derived the call"
+
+
 def torchs(module: Module) -> Callable[..., Any]:
     """The forward of the module's class."""
     forward: Callable[..., Any] = type(module).forward.__get__(module)
@@ -45,36 +57,47 @@ def torchs(module: Module) -> Callable[..., Any]:
 
 
 class Planned:
-    """The planned layer of a chain, made again where a tensor behind it has been replaced or written to."""
+    """The planned layer of a chain, made again where a tensor behind it has been replaced or written to.
+
+    Attributes:
+        refused: why there is no layer of the weights that there are now.
+        declined: how often the layer did not take what it was given, and torch computed.
+        why: why it did not the last time.
+    """
 
     def __init__(self, chain: Chain, algorithm: Algorithm) -> None:
         self.chain, self.algorithm = chain, algorithm
         self._axes = spatial_axes(chain.convolution) + 2
         self._tensors = Tensors(chain.modules)
         self._layer: Layer | None = None
+        self.refused, self.declined, self.why = "", 0, ""
 
     def refresh(self) -> None:
         """Has to come before `compute` whenever something may have changed."""
         news = self._tensors.news()
         if news is not None:
-            self._layer = self._planned()
+            try:
+                self._layer, self.refused = planned(self.chain, self.algorithm), ""
+            except REFUSALS as error:
+                self._layer, self.refused = None, str(error)
             # Only now: another thread must not compute with what is being replaced.
             self._tensors.remember(news)
 
-    def _planned(self) -> Layer | None:
-        try:
-            return planned(self.chain, self.algorithm)
-        except REFUSALS:
-            return None
-
     def compute(self, input: Any, residual: Any) -> Any:
         """The result; None where one layer does not take it."""
-        if self._layer is None or type(input) is not Tensor or input.dim() != self._axes:
+        if self._layer is None:
+            return None
+        if type(input) is not Tensor or input.dim() != self._axes:
+            self._decline(f"its input was no tensor of {self._axes} axes")
             return None
         try:
             return self._layer(input, residual)
-        except REFUSALS:
+        except REFUSALS as error:
+            self._decline(str(error))
             return None
+
+    def _decline(self, why: str) -> None:
+        self.declined, self.why = self.declined + 1, why
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_layer": None}
@@ -157,6 +180,11 @@ class Pool(Running):
 def put_on(module: Module, running: Running) -> None:
     # A bound method and no callable object: torch.export asks for its code.
     module.__dict__["forward"] = running.run
+
+
+def take_off(module: Module) -> None:
+    if running_on(module) is not None:
+        del module.__dict__["forward"]
 
 
 def running_on(module: Module) -> Running | None:

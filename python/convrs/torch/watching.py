@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -29,11 +29,13 @@ class Modules:
         self._groups: Groups = []
         self._hooks: list[dict[int, Any]] = []
         self._held: list[Any] = []
+        self._named: Groups = []
 
     def remember(self) -> None:
         """What they hold now is what they were."""
         self._find()
         self._held = _values(self._groups)
+        self._named = self._by_name()
 
     def unchanged(self) -> bool:
         """Whether they are as they were, and no hook is there."""
@@ -41,11 +43,26 @@ class Modules:
             self._find()
         return not any(self._hooks) and _same(_values(self._groups), self._held)
 
+    def change(self) -> str:
+        """What is not as it was, in words."""
+        path = _paths(self.hookable)
+        for module in self._hookless():
+            if module._forward_hooks or module._forward_pre_hooks:
+                return f"{path(module)} had a hook"
+        return _first_change(path, zip(self.modules, self._named, self._by_name(), strict=True))
+
     def _find(self) -> None:
-        hooked = [module for module in self.modules if module is not self.hookable]
-        self._hooks = [hooks for module in hooked for hooks in (module._forward_hooks, module._forward_pre_hooks)]
+        self._hooks = [
+            hooks for module in self._hookless() for hooks in (module._forward_hooks, module._forward_pre_hooks)
+        ]
         self._groups = [vars(module) for module in self.modules]
         self._groups += [module._modules for module in self.modules if module._modules]
+
+    def _by_name(self) -> Groups:
+        return [{**vars(module), **module._modules} for module in self.modules]
+
+    def _hookless(self) -> list[Module]:
+        return [module for module in self.modules if module is not self.hookable]
 
     def __getstate__(self) -> dict[str, Any]:
         # The modules of a copy have dictionaries of their own.
@@ -74,11 +91,14 @@ class Tensors:
         # While the memory is kept nothing else can come to lie there.
         return values, marks, [tensor.untyped_storage() for tensor in tensors if watchable(tensor)]
 
-    def kinds(self) -> list[Any]:
-        """What new weights leave as it is: the classes of the modules, and the names and classes of their tensors."""
-        named = [{**module._parameters, **module._buffers} for module in self.modules]
-        classes = [{name: type(tensor) for name, tensor in tensors.items()} for tensors in named]
-        return list(zip(map(type, self.modules), classes, strict=True))
+    def kinds(self) -> Groups:
+        """What new weights leave as it is: the class of each module, and the classes of its tensors by their names."""
+        named = [{"": module, **module._parameters, **module._buffers} for module in self.modules]
+        return [{name: type(value) for name, value in values.items()} for values in named]
+
+    def change(self, kinds: Groups, root: Module) -> str:
+        """What is of another kind now, in words."""
+        return _first_change(_paths(root), zip(self.modules, kinds, self.kinds(), strict=True))
 
     def remember(self, state: State) -> None:
         self._state = state
@@ -104,3 +124,36 @@ def _same(one: list[Any], other: list[Any]) -> bool:
     except Exception:
         # Only what is not the same object is compared, and a tensor for one does not say whether it equals another.
         return False
+
+
+def _paths(root: Module) -> Callable[[Module], str]:
+    """What modules are called within it; by their class where they are no more there."""
+    names = {module: name for name, module in root.named_modules()}
+    return lambda module: names.get(module, type(module).__name__)
+
+
+def _first_change(
+    path: Callable[[Module], str], states: Iterable[tuple[Module, dict[str, Any], dict[str, Any]]]
+) -> str:
+    changes = (_change(path(module), before, now) for module, before, now in states)
+    # Another thread may have taken it back by now.
+    return next(filter(None, changes), "a module changed")
+
+
+def _change(path: str, before: dict[str, Any], now: dict[str, Any]) -> str | None:
+    for name in {**before, **now}:
+        full = ".".join(filter(None, (path, name))) or "the module"
+        if name not in before:
+            return f"{full} appeared"
+        if name not in now:
+            return f"{full} went"
+        if not _same([before[name]], [now[name]]):
+            was, is_now = _told(before[name]), _told(now[name])
+            return f"{full} was {was}, is {'another one' if is_now == was else is_now}"
+    return None
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, type):
+        return value.__name__
+    return repr(value) if isinstance(value, bool | int | float | str | None) else f"a {type(value).__name__}"

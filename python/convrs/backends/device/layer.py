@@ -106,7 +106,7 @@ class Layer:
 def _moved(array: Any, device: Any) -> Tensor:
     tensor = array if isinstance(array, Tensor) else from_numpy(array)
     try:
-        return tensor.to(device)
+        return tensor.to(torch.device(device))
     except (AssertionError, RuntimeError, TypeError) as error:
         raise ValueError(f"device is {device}, where torch can put no weight of {tensor.dtype}: {error}") from error
 

@@ -85,8 +85,9 @@ def _largest_magnitude(problem: Problem, norm: float) -> Tensor:
     axes, dtype = sliding_axes(problem, within_input=False), problem.dtype
     sign = math.copysign(1, norm)
     if dtype.is_floating_point:
-        # Without elements the search ends where it began, at minus infinity, of which the magnitude is taken.
-        return maxima(sign * problem.input.to(dtype).abs(), axes, -math.inf, False)[0].abs()
+        # Without elements the search ends where it began; the norm of nothing is zero.
+        least = 0.0 if sign > 0 else -math.inf
+        return maxima(sign * problem.input.to(dtype).abs(), axes, least, False)[0].abs()
 
     def wrapped(tensor: Tensor) -> Tensor:
         return wide(as_dtype(tensor, dtype))
@@ -94,7 +95,10 @@ def _largest_magnitude(problem: Problem, norm: float) -> Tensor:
     # Magnitudes and their opposites are taken in the dtype, where they wrap around.
     opposite = int(sign)
     signed = wrapped(opposite * wrapped(wide(problem.input).abs()))
-    return as_dtype(opposite * maxima(signed, axes, lowest(dtype), False)[0], dtype)
+    found = opposite * maxima(signed, axes, lowest(dtype), False)[0]
+    if sign > 0:
+        found = found.masked_fill(number_of_elements(axes) == 0, 0)
+    return as_dtype(found, dtype)
 
 
 def _sum(input: Tensor, axes: Sequence[Axis]) -> Tensor:
