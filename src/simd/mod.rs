@@ -126,6 +126,21 @@ pub trait Simd: Copy + Send + Sync {
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// Every second lane of `a` and then of `b`, the first among them.
     fn evens(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// Every second element, the first among them.
+    ///
+    /// # Safety
+    /// `2 * LANES - 1` elements can be read from `from`.
+    #[inline(always)]
+    unsafe fn load_evens(self, from: *const Self::Scalar) -> Self::Vector {
+        let mut lanes = [Self::Scalar::default(); MOST_LANES];
+        // SAFETY: the caller promises the memory; no vector has more lanes.
+        unsafe {
+            for (lane, value) in lanes[..Self::LANES].iter_mut().enumerate() {
+                *value = *from.add(2 * lane);
+            }
+            self.load(lanes.as_ptr())
+        }
+    }
     /// Lanes from elements that are narrower, or the same.
     ///
     /// # Safety

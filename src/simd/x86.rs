@@ -26,7 +26,7 @@ macro_rules! token {
         $token:ident<$scalar:ty>, $vector:ty, lanes $lanes:literal, pixels $pixels:literal, fused $fused:literal, shim $shim:ident,
         zero $zero:ident, splat $splat:ident, load $load:ident, store $store:ident, load_some $load_some:ident,
         store_some $store_some:ident, transpose $transpose:ident, multiply_add $multiply_add:ident,
-        $(mask $mask:ty, load_masked $load_masked:ident,)? add $add:ident, evens $evens:ident
+        $(mask $mask:ty, load_masked $load_masked:ident,)? $(load_evens $load_evens:ident,)? add $add:ident, evens $evens:ident
         $(, $narrow:ident $load_narrow:ident $store_narrow:ident)*
     ) => {
         impl $token<$scalar> {
@@ -100,6 +100,13 @@ macro_rules! token {
                 // SAFETY: the token proves the instruction set.
                 unsafe { $evens(a, b) }
             }
+            $(
+                #[inline(always)]
+                unsafe fn load_evens(self, from: *const $scalar) -> $vector {
+                    // SAFETY: the token proves the instruction set, the caller the memory.
+                    unsafe { $load_evens(from.cast()) }
+                }
+            )?
             #[inline(always)]
             unsafe fn load_widened<E: Element<Accumulator = $scalar>>(self, from: *const E) -> $vector {
                 // SAFETY: the token proves the instruction set, the caller the memory; with `IN_PLACE` it holds accumulators.
@@ -158,14 +165,14 @@ token!(
     Avx512<f32>, __m512, lanes 16, pixels 10, fused true, shim with_avx512,
     zero _mm512_setzero_ps, splat _mm512_set1_ps, load _mm512_loadu_ps, store _mm512_storeu_ps, load_some load_some_512_32,
     store_some store_some_512_32, transpose transpose_512_32, multiply_add _mm512_fmadd_ps,
-    mask __mmask16, load_masked load_masked_512_32, add _mm512_add_ps, evens evens_512_32,
+    mask __mmask16, load_masked load_masked_512_32, load_evens load_evens_512_32, add _mm512_add_ps, evens evens_512_32,
     F16 load_512_f16 store_512_f16, BF16 load_512_bf16 store_512_bf16
 );
 token!(
     Avx512<f64>, __m512d, lanes 8, pixels 10, fused true, shim with_avx512,
     zero _mm512_setzero_pd, splat _mm512_set1_pd, load _mm512_loadu_pd, store _mm512_storeu_pd, load_some load_some_512_64,
     store_some store_some_512_64, transpose transpose_512_64, multiply_add _mm512_fmadd_pd,
-    mask __mmask8, load_masked load_masked_512_64, add _mm512_add_pd, evens evens_512_64
+    mask __mmask8, load_masked load_masked_512_64, load_evens load_evens_512_64, add _mm512_add_pd, evens evens_512_64
 );
 token!(
     Avx512<i16>, __m512i, lanes 32, pixels 10, fused false, shim with_avx512,
@@ -190,14 +197,14 @@ token!(
     Avx2<f32>, __m256, lanes 8, pixels 6, fused true, shim with_avx2,
     zero _mm256_setzero_ps, splat _mm256_set1_ps, load _mm256_loadu_ps, store _mm256_storeu_ps, load_some load_some_256_32,
     store_some store_some_256_32, transpose transpose_256_32, multiply_add _mm256_fmadd_ps,
-    add _mm256_add_ps, evens evens_256_32,
+    load_evens load_evens_256_32, add _mm256_add_ps, evens evens_256_32,
     F16 load_256_f16 store_256_f16, BF16 load_256_bf16 store_256_bf16
 );
 token!(
     Avx2<f64>, __m256d, lanes 4, pixels 6, fused true, shim with_avx2,
     zero _mm256_setzero_pd, splat _mm256_set1_pd, load _mm256_loadu_pd, store _mm256_storeu_pd, load_some load_some_256_64,
     store_some store_some_256_64, transpose transpose_256_64, multiply_add _mm256_fmadd_pd,
-    add _mm256_add_pd, evens evens_256_64
+    load_evens load_evens_256_64, add _mm256_add_pd, evens evens_256_64
 );
 token!(
     Avx2<i16>, __m256i, lanes 16, pixels 6, fused false, shim with_avx2,
@@ -287,6 +294,28 @@ helper!(evens_512_i64(a: __m512i, b: __m512i) -> __m512i {
 });
 helper!(evens_256_32(a: __m256, b: __m256) -> __m256 {
     _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_castps_pd(_mm256_shuffle_ps::<0b10_00_10_00>(a, b))))
+});
+// The last vector begins an element early, so that nothing beyond what is asked for is read.
+helper!(load_evens_512_32(from: *const f32) -> __m512 {
+    let lanes = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31);
+    _mm512_permutex2var_ps(_mm512_loadu_ps(from), lanes, _mm512_loadu_ps(from.add(15)))
+});
+helper!(load_evens_512_64(from: *const f64) -> __m512d {
+    let lanes = _mm512_setr_epi64(0, 2, 4, 6, 9, 11, 13, 15);
+    _mm512_permutex2var_pd(_mm512_loadu_pd(from), lanes, _mm512_loadu_pd(from.add(7)))
+});
+// Halves of vectors are read from where they belong, since moving them takes longer.
+helper!(load_halves_32(from: *const f32) -> __m256 {
+    _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(_mm_loadu_ps(from)), _mm_loadu_ps(from.add(8)))
+});
+helper!(load_evens_256_32(from: *const f32) -> __m256 {
+    _mm256_shuffle_ps::<0b11_01_10_00>(load_halves_32(from), load_halves_32(from.add(3)))
+});
+helper!(load_halves_64(from: *const f64) -> __m256d {
+    _mm256_insertf128_pd::<1>(_mm256_castpd128_pd256(_mm_loadu_pd(from)), _mm_loadu_pd(from.add(4)))
+});
+helper!(load_evens_256_64(from: *const f64) -> __m256d {
+    _mm256_shuffle_pd::<0b1010>(load_halves_64(from), load_halves_64(from.add(1)))
 });
 helper!(evens_256_64(a: __m256d, b: __m256d) -> __m256d { _mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_unpacklo_pd(a, b)) });
 helper!(evens_256_128(a: __m256d, b: __m256d) -> __m256d { _mm256_permute2f128_pd::<0x20>(a, b) });

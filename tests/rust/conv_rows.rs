@@ -1,7 +1,7 @@
 //! Few channels a group, around every edge of their kernels: rows and tap rows in registers, vectors, tiles, segments, channels.
 
-use convrs::array::{Activation, Element, View};
-use convrs::conv::{Algorithm, Choice, Layer};
+use convrs::array::{Activation, Element, View, ViewMut};
+use convrs::conv::{Algorithm, Choice, Layer, run};
 use convrs::reference::{Array, Conv, Filled, Transposed};
 use convrs::simd::Lanes;
 
@@ -71,6 +71,36 @@ fn three_by_three<E: Tested<Accumulator: Lanes>>() {
     }
     // Two tap rows of a step of two, and the same weights over several depths.
     by_rows::<E>(&depthwise(2, [4, 6, 20], [3, 3, 3], same([3; 3], Filled::Zeros)));
+}
+
+every_dtype!(narrow_planes);
+/// Rows of less than a vector, few and many, whose vectors reach into the next row on both sides; between channels lie elements
+/// of somebody else.
+fn narrow_planes<E: Tested<Accumulator: Lanes>>() {
+    for (rows, taps) in [1, 2, 4, 5, 6, 7, 8, 9].into_iter().flat_map(|rows| [3, 5, 17].map(|taps| (rows, taps))) {
+        for width in [1, 3, 5, 7, 8, 9] {
+            let conv = |stride| Conv { stride: [1, stride, stride], ..same([1, taps, 3], Filled::Zeros) };
+            by_rows::<E>(&depthwise(2, [1, 2 * rows, 2 * width], [1, taps, 3], conv(2)));
+            let case = depthwise(3, [1, rows, width], [1, taps, 3], conv(1));
+            by_rows::<E>(&case);
+            let (shape, arrays) = (case.shape().unwrap(), case.draw::<E>(5, Draw::Rounded));
+            let pitch = rows * width + 40;
+            let strides = [3 * pitch, pitch, pitch, width, 1].map(|stride| stride as isize);
+            for isa in instruction_sets() {
+                let expected = computed(isa, &shape, &arrays.operands());
+                let mut channels = vec![E::default(); 3 * pitch];
+                // SAFETY: the vector has room for three channels of that pitch.
+                let mut output = unsafe { ViewMut::from_raw(channels.as_mut_ptr(), shape.output_shape(), strides) };
+                run(isa, &shape, &arrays.operands(), &mut output).unwrap();
+                for (index, value) in channels.iter().enumerate() {
+                    let (channel, pixel) = (index / pitch, index % pitch);
+                    let there = pixel < rows * width;
+                    let expected = if there { expected.data[channel * rows * width + pixel] } else { E::default() };
+                    assert_eq!(value.bits(), expected.bits(), "{case:?} on {isa:?}: element {pixel} of channel {channel}");
+                }
+            }
+        }
+    }
 }
 
 every_dtype!(strides_and_dilations);

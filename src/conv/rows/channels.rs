@@ -127,8 +127,8 @@ impl<T: Copy> Channels<'_, T> {
                 for vector in 0..V {
                     let At { row, column } = places[vector];
                     let to = self.to.offset(at * self.to_channel + row as isize * self.to_row).add(column);
-                    let lanes = if self.whole { S::LANES } else { (self.width - column).min(S::LANES) };
-                    write(simd, bias, to, lanes, sums[channel][vector]);
+                    let room = if self.whole { S::LANES } else { self.width - column };
+                    write(simd, bias, to, room, sums[channel][vector]);
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 mod channels;
 mod classes;
+mod few;
 mod long;
 mod outputs;
 mod place;
@@ -18,7 +19,7 @@ use self::long::{Long, Segments};
 use self::outputs::Outputs;
 use self::place::{Place, Source};
 use self::slide::Slide;
-use self::stage::Channel;
+use self::stage::{Channel, surround};
 use self::weights::Kernel;
 use super::epilogue::Epilogue;
 use super::passes::Passes;
@@ -120,7 +121,13 @@ impl<E: Element<Accumulator: Lanes>> Operation<E::Accumulator> for Tasks<'_, E> 
             let (pass, rest) = divided(task, tasks_per_pass);
             let (index, rest) = divided(rest, shape.groups * shape.batch * splits);
             if known.as_ref().is_none_or(|(at, _)| *at != (pass, index)) {
-                known = Some(((pass, index), self.frame::<S>(pass, index)));
+                let frame = self.frame::<S>(pass, index);
+                if let Some(Frame { source, place: place @ Place { plain: true, .. }, in_place: false, .. }) = &frame {
+                    for channel in self.work.staged.chunks_mut(source.channel).take(shape.in_channels) {
+                        surround(simd, place, shape.input, channel);
+                    }
+                }
+                known = Some(((pass, index), frame));
             }
             if let Some((_, Some(frame))) = &known {
                 let (plane, split) = divided(rest, splits);
@@ -165,7 +172,8 @@ impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
         // Tiles are rows only where the largest pass is long.
         let long = !self.work.turned_input.is_empty() && !together;
         let segments = if long { Segments::new(&axes, size[2], plan.lanes) } else { None };
-        let place = Place::new(shape, &axes, Tile { start, size }, plan.lanes, segments);
+        let mut place = Place::new(shape, &axes, Tile { start, size }, plan.lanes, segments);
+        place.plain = Channel::is_plain(&place, input, shape.mode);
         // Many channels are worth a copy, whose vectors are aligned.
         let in_place = if together { None } else { place.in_place::<S, E>(input, shape.mode, self.work.staged) };
         let source = in_place.unwrap_or_else(|| place.copy(self.work.staged));
@@ -179,7 +187,10 @@ impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
             }
         }
         let classes = Classes::new(source.pixel_steps[1], source.tap_steps[1], size[1], taps[1]);
-        let most = slide::most_rows(S::PIXELS) * classes.step;
+        let few = in_place.is_none() && few::few::<S>(size[1], size[2]) && classes.count == 1;
+        // Few rows take all tap rows at once, unless some may be skipped.
+        let all = few && taps[1] < outputs::SKIPPED_TAP_ROWS;
+        let most = if all { taps[1] } else { slide::most_rows(S::PIXELS) * classes.step };
         let group = taps[1].div_ceil(taps[1].div_ceil(most));
         let strides = output.strides();
         let first = |axis: usize| (axes[axis].output_start + start[axis] * axes[axis].output_step) as isize * strides[2 + axis];

@@ -8,7 +8,7 @@ use crate::array::{Accumulator, Element};
 use crate::simd::{Lanes, Simd};
 
 /// From this many tap rows on, those that read nothing but zeros outside the input are left out.
-const SKIPPED_TAP_ROWS: usize = 16;
+pub(super) const SKIPPED_TAP_ROWS: usize = 16;
 
 impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
     /// The outputs of one tile at one depth.

@@ -24,8 +24,10 @@ pub(super) struct Place {
     pub origins: [isize; 3],
     /// Whether every tap of the tile lies inside the input.
     inside: bool,
+    /// Whether its copy [is plain](super::stage::Channel::is_plain).
+    pub plain: bool,
     /// The columns of the first residues.
-    pub lines: [Line; 4],
+    lines: [Line; 4],
 }
 
 /// Where the columns of one residue lie in a row of the input: those from `begin` to `end` inside it.
@@ -47,8 +49,9 @@ impl Place {
             let extent = axes[axis].extent(tile.size[axis], axes[axis].taps) as isize;
             origins[axis] >= 0 && origins[axis] + extent <= shape.input[axis] as isize
         });
-        let mut place = Place { axes: *axes, tile, columns, segments, staged, origins, inside, lines: Default::default() };
-        place.lines = std::array::from_fn(|residue| place.line(residue, shape.input[2]));
+        let mut place =
+            Place { axes: *axes, tile, columns, segments, staged, origins, inside, plain: false, lines: Default::default() };
+        place.lines = std::array::from_fn(|residue| place.find_line(residue, shape.input[2]));
         place
     }
 
@@ -69,8 +72,21 @@ impl Place {
         before(0, taps.end - 1)..before(height as isize, taps.start)
     }
 
+    /// The staged rows that lie inside an input of `height`, where no rows are left out in between.
+    #[inline(always)]
+    pub fn inside_rows(&self, height: usize) -> Range<usize> {
+        let rows = self.staged[1].length as isize;
+        let [first, end] = [0, height as isize].map(|row| (row - self.origins[1]).clamp(0, rows) as usize);
+        first..end
+    }
+
     /// The columns of one residue in a row of `width`.
+    #[inline(always)]
     pub fn line(&self, residue: usize, width: usize) -> Line {
+        if residue < 4 { self.lines[residue] } else { self.find_line(residue, width) }
+    }
+
+    fn find_line(&self, residue: usize, width: usize) -> Line {
         let origin = self.origins[2] + (residue * self.axes[2].tap_step) as isize;
         let up_to = |position: isize| (position.max(0) as usize).div_ceil(self.axes[2].input_step).min(self.columns.length);
         let begin = up_to(-origin);

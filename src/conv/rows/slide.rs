@@ -3,6 +3,7 @@
 //! Each input row is read once for all output rows that it serves. Their sums stay in registers: a step down begins the sums
 //! of one row and ends those of another. Tap rows beyond what the registers hold take another pass over the stored sums.
 
+use super::few::{few, few_rows};
 use super::three::{blocks_of_three, three_by_three};
 use crate::simd::{Operation, Simd};
 
@@ -23,7 +24,7 @@ pub(super) struct Slide<T> {
     pub inside: [usize; 2],
     pub zeros: *const T,
     /// First and end of the columns that can be read, counted from `input`, if not all can. Then the taps reach
-    /// [`MOST_REACH`] columns at most, and the token has cheap masks.
+    /// [`MOST_REACH`] columns at most, and the token has cheap masks. Where all can, every input row is there.
     pub readable: Option<[isize; 2]>,
     /// Columns from one output to the next: 1, or 2 for three by three taps with masked ends and a step of two rows.
     pub apart: usize,
@@ -90,6 +91,19 @@ impl<T: Copy> Slide<T> {
             }
             return;
         }
+        if !ENDS && few::<S>(self.rows, self.width) {
+            // SAFETY: whoever makes a `Slide` keeps its promises; without masks every row is there.
+            unsafe {
+                match self.rows {
+                    4 => few_rows::<S, 4>(simd, self),
+                    5 => few_rows::<S, 5>(simd, self),
+                    6 => few_rows::<S, 6>(simd, self),
+                    7 => few_rows::<S, 7>(simd, self),
+                    _ => few_rows::<S, 8>(simd, self),
+                }
+            }
+            return;
+        }
         let mut first = 0;
         while first < vectors {
             // Only the first and the last vector of a strip have masks.
@@ -116,6 +130,13 @@ impl<T: Copy> Slide<T> {
                 };
             }
             match (three, self.step, live) {
+                // Nine weights and the sums of more vectors do not fit the registers of AVX2.
+                (true, 1, _) if const { S::PIXELS < 7 } => {
+                    strips!(three_by_three, 3, [1, 1]: 2 1);
+                }
+                (true, _, _) if const { S::PIXELS < 7 } => {
+                    strips!(three_by_three, 3, [2, 1]: 2 1);
+                }
                 (true, 1, _) => {
                     strips!(three_by_three, 3, [1, 1]: 4 3 2 1);
                 }
@@ -130,6 +151,10 @@ impl<T: Copy> Slide<T> {
                 }
                 (_, _, 2) => {
                     strips!(strip, 2, [2]);
+                }
+                // Three sums of four vectors would leave AVX2 no register for the weight.
+                (_, _, 3) if const { S::PIXELS < 7 } => {
+                    strips!(strip, 3, [3]: 3 2 1);
                 }
                 (_, _, 3) => {
                     strips!(strip, 3, [3]);
@@ -185,10 +210,24 @@ impl<T: Copy> Slide<T> {
         below(end) & !below(begin)
     }
 
-    /// Lanes to write of the vector at a column.
+    /// Where the last vector of a strip begins. Without cheap masks the last one of a row ends with it, and some outputs are
+    /// computed twice.
     #[inline(always)]
-    pub fn lanes<S: Simd<Scalar = T>>(&self, column: usize) -> usize {
-        if self.whole { S::LANES } else { (self.width - column).min(S::LANES) }
+    pub fn last_column<S: Simd<Scalar = T>>(&self, vector: usize) -> usize {
+        let column = vector * S::LANES;
+        if S::MASKS || self.whole { column } else { column.min(self.width.saturating_sub(S::LANES)) }
+    }
+
+    /// Elements that may be written from the vector at a column on, in the first of `rows` rows, and how many fewer in each further
+    /// one: what overruns a narrow row is overwritten by the next ones.
+    #[inline(always)]
+    pub fn room<S: Simd<Scalar = T>>(&self, column: usize, rows: usize) -> [usize; 2] {
+        let overruns = !S::MASKS && self.width < S::LANES && self.to_pitch == self.width as isize;
+        match (self.whole, overruns) {
+            (true, _) => [S::LANES, 0],
+            (false, true) => [rows * self.width, self.width],
+            (false, false) => [self.width - column, 0],
+        }
     }
 }
 
@@ -198,13 +237,17 @@ impl<T: Copy> Slide<T> {
 /// The promises of [`Slide`] hold.
 #[inline(always)]
 unsafe fn strip<S: Simd, const M: usize, const V: usize, const ENDS: bool>(simd: S, slide: &Slide<S::Scalar>, first: usize) {
-    let column = first * S::LANES;
-    let last = slide.lanes::<S>(column + (V - 1) * S::LANES);
+    let last = slide.last_column::<S>(first + V - 1);
+    let column = if V == 1 { last } else { first * S::LANES };
+    // Where the vectors lie, from the first one on.
+    let mut places = std::array::from_fn(|vector| vector * S::LANES);
+    places[V - 1] = last - column;
+    let [mut room, less] = slide.room::<S>(last, slide.rows);
     let mut to = slide.to.wrapping_add(column);
     let input_rows = (slide.rows - 1) * slide.step + slide.tap_rows;
     // Tap rows of the oldest live output within a step.
     let oldest = slide.tap_rows - (M - 1) * slide.step;
-    let ends = [0, V - 1].map(|vector| if ENDS { slide.bits(column + vector * S::LANES) } else { u64::MAX });
+    let ends = [0, V - 1].map(|vector| if ENDS { slide.bits(column + places[vector]) } else { u64::MAX });
     let bias = slide.bias.map(|bias| simd.splat(bias));
     let mut sums = [[simd.zero(); V]; M];
     // SAFETY: by the contract of this function.
@@ -213,23 +256,26 @@ unsafe fn strip<S: Simd, const M: usize, const V: usize, const ENDS: bool>(simd:
             if !slide.from.is_null() && position < slide.rows {
                 let from = slide.from.offset(position as isize * slide.from_pitch).add(column);
                 for vector in 0..V {
-                    sums[0][vector] = simd.load(from.add(vector * S::LANES));
+                    sums[0][vector] = simd.load(from.add(places[vector]));
                 }
             }
             for phase in 0..slide.step.min(input_rows - position * slide.step) {
                 let weights = slide.weights.add(phase * slide.taps);
                 let row = slide.row(position * slide.step + phase).wrapping_add(column);
+                let inputs = places.map(|place| row.wrapping_add(place));
                 if phase < oldest {
-                    multiply::<S, M, V, true, ENDS>(simd, slide, row, weights, ends, &mut sums);
+                    multiply::<S, M, V, true, ENDS>(simd, slide, inputs, weights, ends, &mut sums);
                 } else {
-                    multiply::<S, M, V, false, ENDS>(simd, slide, row, weights, ends, &mut sums);
+                    multiply::<S, M, V, false, ENDS>(simd, slide, inputs, weights, ends, &mut sums);
                 }
             }
             if position + 1 >= M {
                 for vector in 0..V {
-                    let lanes = if vector + 1 == V { last } else { S::LANES };
-                    write(simd, bias, to.add(vector * S::LANES), lanes, sums[M - 1][vector]);
+                    // Without masks only a single vector may be wider than its row.
+                    let room = if vector + 1 == V && (V == 1 || S::MASKS) { room } else { S::LANES };
+                    write(simd, bias, to.add(places[vector]), room, sums[M - 1][vector]);
                 }
+                room -= less;
                 to = to.wrapping_offset(slide.to_pitch);
             }
             for older in (1..M).rev() {
@@ -240,19 +286,21 @@ unsafe fn strip<S: Simd, const M: usize, const V: usize, const ENDS: bool>(simd:
     }
 }
 
+/// The lanes for which there is room.
+///
 /// # Safety
-/// `lanes` elements at `to` are this thread's own.
+/// `room` elements at `to`, or a vector of them, are this thread's own.
 #[inline(always)]
-pub(super) unsafe fn write<S: Simd>(simd: S, bias: Option<S::Vector>, to: *mut S::Scalar, lanes: usize, mut sum: S::Vector) {
+pub(super) unsafe fn write<S: Simd>(simd: S, bias: Option<S::Vector>, to: *mut S::Scalar, room: usize, mut sum: S::Vector) {
     if let Some(bias) = bias {
         sum = simd.add(sum, bias);
     }
     // SAFETY: by the contract of this function.
     unsafe {
-        if lanes == S::LANES {
+        if room >= S::LANES {
             simd.store(to, sum);
         } else {
-            simd.store_some(to, sum, lanes);
+            simd.store_some(to, sum, room);
         }
     }
 }
@@ -265,7 +313,7 @@ pub(super) unsafe fn write<S: Simd>(simd: S, bias: Option<S::Vector>, to: *mut S
 unsafe fn multiply<S: Simd, const M: usize, const V: usize, const ALL: bool, const ENDS: bool>(
     simd: S,
     slide: &Slide<S::Scalar>,
-    row: *const S::Scalar,
+    inputs: [*const S::Scalar; V],
     weights: *const S::Scalar,
     ends: [u64; 2],
     sums: &mut [[S::Vector; V]; M],
@@ -277,10 +325,9 @@ unsafe fn multiply<S: Simd, const M: usize, const V: usize, const ALL: bool, con
     unsafe {
         for tap in 0..taps {
             let column = slide.column(tap);
-            let from = row.wrapping_add(column);
             let mut x = [simd.zero(); V];
             for vector in 0..V {
-                let from = from.wrapping_add(vector * S::LANES);
+                let from = inputs[vector].wrapping_add(column);
                 x[vector] = if ENDS && (vector == 0 || vector + 1 == V) {
                     simd.load_masked(from, simd.mask(shifted(ends[usize::from(vector > 0)], column)))
                 } else {

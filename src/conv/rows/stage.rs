@@ -14,7 +14,13 @@ pub(super) struct Channel<'a, E: Element> {
 }
 
 impl<E: Element> Channel<'_, E> {
-    /// Copies it, widened, with the padding filled in.
+    /// Whether its rows are native neighbours, or every second one, between zeros: the usual case.
+    pub fn is_plain(place: &Place, input: &View<'_, E>, mode: PaddingMode) -> bool {
+        let natural = mode == PaddingMode::Zeros && place.staged[1].is_natural();
+        E::IN_PLACE && input.strides()[4] == 1 && place.axes[2].input_step <= 2 && natural
+    }
+
+    /// Copies it, widened, with the padding filled in; where it [is plain](Self::is_plain), into the [zeros around](surround) it.
     #[inline(always)]
     pub fn stage<S: Simd<Scalar = E::Accumulator>>(&self, simd: S, place: &Place, scratch: &mut [E::Accumulator]) {
         let Channel { input, mode, .. } = self;
@@ -23,7 +29,6 @@ impl<E: Element> Channel<'_, E> {
         assert!(scratch.len() >= depth * height * row && spacing >= length + S::LANES);
         let (shape, strides) = (input.shape(), input.strides());
         let step = place.axes[2].input_step;
-        let plain = E::IN_PLACE && strides[4] == 1 && step <= 2 && *mode == PaddingMode::Zeros && place.staged[1].is_natural();
         for z in 0..depth {
             let source = mode.source(place.origins[0] + place.staged[0].source(z) as isize, shape[2]);
             let to = &mut scratch[z * height * row..][..height * row];
@@ -35,26 +40,31 @@ impl<E: Element> Channel<'_, E> {
             // SAFETY: the index is inside the input.
             let from = unsafe { input.pointer().offset(from) };
             for residue in 0..place.columns.residues {
-                let line = if residue < 4 { place.lines[residue] } else { place.line(residue, shape[4]) };
-                if plain {
-                    let first = (place.origins[1].max(0) * strides[3]) + line.origin + (line.begin * step) as isize;
-                    let rows = Plain {
-                        from: from.wrapping_offset(first).cast::<E::Accumulator>(),
+                let line = place.line(residue, shape[4]);
+                if place.plain {
+                    let (rows, column) = (place.inside_rows(shape[3]), line.origin + (line.begin * step) as isize);
+                    if rows.is_empty() {
+                        continue;
+                    }
+                    let first = place.origins[1] + rows.start as isize;
+                    let adjoin = strides[3] == shape[4] as isize;
+                    let below = if adjoin { (shape[3] as isize - 1 - first) * strides[3] } else { 0 };
+                    let plain = Plain {
+                        from: from.wrapping_offset(first * strides[3] + column).cast::<E::Accumulator>(),
                         from_row: strides[3],
-                        to: to[residue * spacing..].as_mut_ptr(),
+                        readable: [(shape[4] as isize + below - column).max(0) as usize, if adjoin { shape[4] } else { 0 }],
+                        to: to[rows.start * row + residue * spacing..].as_mut_ptr(),
                         to_row: row,
-                        height,
-                        first: ((-place.origins[1]).max(0) as usize).min(height),
-                        end: (shape[3] as isize - place.origins[1]).clamp(0, height as isize) as usize,
+                        rows: rows.len(),
                         line,
                         length,
                     };
-                    // SAFETY: the rows from `first` to `end` and the columns of `line` are inside the input; the scratch has
-                    // a vector to spare in every row.
+                    // SAFETY: these rows and the columns of `line` are inside the input; the scratch has a vector to spare in
+                    // every row.
                     unsafe {
                         match step {
-                            1 => rows.stage::<S, 1>(simd),
-                            _ => rows.stage::<S, 2>(simd),
+                            1 => plain.stage::<S, 1>(simd),
+                            _ => plain.stage::<S, 2>(simd),
                         }
                     }
                     continue;
@@ -75,62 +85,89 @@ impl<E: Element> Channel<'_, E> {
     }
 }
 
-/// Rows of native neighbours, or every second one, between zeros: the usual case.
+/// Zeros around the rows and columns that are [copied](Channel::stage): once for all planes, since nothing else is written there.
+#[inline(always)]
+pub(super) fn surround<S: Simd>(simd: S, place: &Place, input: [usize; 3], scratch: &mut [S::Scalar]) {
+    let [depth, rows] = place.staged.map(|axis| axis.length);
+    let (row, spacing, length) = (place.columns.row(), place.columns.spacing, place.columns.length);
+    let inside = place.inside_rows(input[1]);
+    assert!(scratch.len() >= depth * rows * row && spacing >= length + S::LANES);
+    for (y, to) in scratch.chunks_exact_mut(row).enumerate().take(depth * rows) {
+        for (residue, to) in to.chunks_exact_mut(spacing).enumerate() {
+            let line = place.line(residue, input[2]);
+            let [begin, end] = if inside.contains(&(y % rows)) { [line.begin, line.end] } else { [0, 0] };
+            // SAFETY: there is a vector to spare.
+            unsafe {
+                zeros(simd, to.as_mut_ptr(), 0, begin);
+                zeros(simd, to.as_mut_ptr(), end, length);
+            }
+        }
+    }
+}
+
+/// Rows of native neighbours, or every second one.
 struct Plain<T> {
-    /// First column of `line` in row `first`.
+    /// First column of `line` in the first row.
     from: *const T,
     from_row: isize,
+    /// Elements that can be read from there on, and how many fewer in each further row: a vector may reach into the next row.
+    readable: [usize; 2],
     to: *mut T,
     to_row: usize,
-    height: usize,
-    /// The rows from `first` to `end` lie inside the input.
-    first: usize,
-    end: usize,
+    rows: usize,
     line: Line,
     length: usize,
 }
 
 impl<T> Plain<T> {
     /// # Safety
-    /// The elements can be read; `length` elements and a vector more can be written in each of `height` rows.
+    /// The elements can be read; `length` elements and a vector more can be written in each row.
     #[inline(always)]
     unsafe fn stage<S: Simd<Scalar = T>, const STEP: usize>(self, simd: S) {
-        let Plain { from_row, to_row, height, first, length, line: Line { begin, end, .. }, .. } = self;
-        let (mut from, mut to) = (self.from, self.to);
+        let Plain { mut from, from_row, readable: [mut readable, less], mut to, to_row, rows, length, .. } = self;
+        let Line { begin, end, .. } = self.line;
         // SAFETY: by the contract of this function.
         unsafe {
-            for y in 0..height {
-                if y < first || y >= self.end {
-                    zeros(simd, to, 0, length);
-                } else {
-                    zeros(simd, to, 0, begin);
-                    let (mut read, mut column) = (from, begin);
-                    while column + S::LANES < end {
-                        let x = simd.load(read);
-                        let x = if STEP == 2 { simd.evens(x, simd.load(read.add(S::LANES))) } else { x };
-                        simd.store(to.add(column), x);
-                        read = read.add(STEP * S::LANES);
-                        column += S::LANES;
-                    }
-                    if column < end {
-                        let left = (end - column - 1) * STEP + 1;
-                        let x = simd.load_some(read, left.min(S::LANES));
-                        let x = if STEP == 2 {
-                            let next = simd.load_some(read.wrapping_add(S::LANES), left.saturating_sub(S::LANES));
-                            simd.evens(x, next)
-                        } else {
-                            x
-                        };
-                        simd.store(to.add(column), x);
-                        column += S::LANES;
-                    }
-                    zeros(simd, to, column, length);
-                    from = from.wrapping_offset(from_row);
+            for _ in 0..rows {
+                let (mut read, mut column) = (from, begin);
+                while column + S::LANES <= end {
+                    simd.store(to.add(column), load::<S, STEP>(simd, read));
+                    read = read.wrapping_add(STEP * S::LANES);
+                    column += S::LANES;
                 }
+                if column < end && column > begin {
+                    // Once more what precedes them: cheaper than a part of a vector.
+                    let last = end - S::LANES;
+                    simd.store(to.add(last), load::<S, STEP>(simd, read.wrapping_sub(STEP * (column - last))));
+                } else if column < end {
+                    let x = if readable > STEP * (S::LANES - 1) {
+                        load::<S, STEP>(simd, read)
+                    } else if STEP == 1 {
+                        simd.load_some(read, end - column)
+                    } else {
+                        let some = 2 * (end - column) - 1;
+                        let next = simd.load_some(read.wrapping_add(S::LANES), some.saturating_sub(S::LANES));
+                        simd.evens(simd.load_some(read, some.min(S::LANES)), next)
+                    };
+                    simd.store(to.add(column), x);
+                    zeros(simd, to, end, length);
+                }
+                from = from.wrapping_offset(from_row);
+                readable = readable.saturating_sub(less);
                 to = to.wrapping_add(to_row);
             }
         }
     }
+}
+
+/// A vector of elements that are one or two apart.
+///
+/// # Safety
+/// They can be read.
+#[inline(always)]
+unsafe fn load<S: Simd, const STEP: usize>(simd: S, from: *const S::Scalar) -> S::Vector {
+    // SAFETY: by the contract of this function.
+    unsafe { if STEP == 2 { simd.load_evens(from) } else { simd.load(from) } }
 }
 
 impl<E: Element> Channel<'_, E> {

@@ -13,7 +13,8 @@ pub(super) unsafe fn three_by_three<S: Simd, const STEP: usize, const APART: usi
     slide: &Slide<S::Scalar>,
     first: usize,
 ) {
-    let columns = std::array::from_fn(|vector| (first + vector) * S::LANES);
+    let mut columns = std::array::from_fn(|vector| (first + vector) * S::LANES);
+    columns[V - 1] = slide.last_column::<S>(first + V - 1);
     // SAFETY: by the contract of this function.
     unsafe { vectors::<S, STEP, APART, V, ENDS, false>(simd, slide, columns, [0; V], slide.rows) };
 }
@@ -46,7 +47,7 @@ unsafe fn vectors<S: Simd, const STEP: usize, const APART: usize, const V: usize
     // With masks the input lies as it is, its taps evenly apart.
     let apart = slide.column(1);
     let taps = [0, apart, if ENDS { 2 * apart } else { slide.column(2) }];
-    let lanes = columns.map(|column| slide.lanes::<S>(column));
+    let [mut room, less] = slide.room::<S>(columns[V - 1], rows);
     let ends = [0, V - 1].map(|vector| slide.bits(columns[vector] * APART));
     // No closures around vector operations: one that is not inlined would lose the instruction set.
     let mut masks = [[[simd.mask(0); APART]; 2]; 3];
@@ -108,9 +109,12 @@ unsafe fn vectors<S: Simd, const STEP: usize, const APART: usize, const V: usize
                     let start = if BLOCKS { starts[vector] } else { 0 };
                     let row = (start + position + 1 - live) as isize;
                     let to = slide.to.wrapping_offset(row * slide.to_pitch).wrapping_add(columns[vector]);
-                    let lanes = if BLOCKS || vector + 1 == V { lanes[vector] } else { S::LANES };
-                    write(simd, bias, to, lanes, sums[live - 1][vector]);
+                    // Without masks only a single vector may be wider than its row.
+                    let partial = BLOCKS || vector + 1 == V && (V == 1 || S::MASKS);
+                    let room = if partial { room } else { S::LANES };
+                    write(simd, bias, to, room, sums[live - 1][vector]);
                 }
+                room -= less;
             }
             for older in (1..live).rev() {
                 sums[older] = sums[older - 1];
