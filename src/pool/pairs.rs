@@ -83,6 +83,7 @@ pub(super) struct Across {
 
 impl Across {
     /// Elements from the first on that are read.
+    #[inline(always)]
     pub fn reach(&self) -> usize {
         self.count.next_multiple_of(LANES) * self.stride + (self.taps - 1) * self.step
     }
@@ -192,7 +193,13 @@ unsafe fn write_chunk<E: Ordered>(all: &[Pairs<E>], at: usize, values: *mut E, i
         for later in all.get_unchecked(1..) {
             chunk.join(later.after(at).load());
         }
-        values.cast::<[E; LANES]>().write_unaligned(chunk.keys.map(E::from_key));
-        indices.cast::<[i64; LANES]>().write_unaligned(chunk.places.map(i64::from));
+        // Calls of `map` would not be inlined.
+        let (mut elements, mut wide) = ([E::from_key(chunk.keys[0]); LANES], [0; LANES]);
+        for lane in 0..LANES {
+            elements[lane] = E::from_key(chunk.keys[lane]);
+            wide[lane] = i64::from(chunk.places[lane]);
+        }
+        values.cast::<[E; LANES]>().write_unaligned(elements);
+        indices.cast::<[i64; LANES]>().write_unaligned(wide);
     }
 }

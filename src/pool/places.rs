@@ -315,7 +315,7 @@ impl<E: Ordered> Blocks<'_, E> {
             }
         }
         let strides = [self.output.strides(), self.indices.strides()];
-        let adjacent = count == 1 || strides.iter().all(|strides| strides[RANK - 1] == 1);
+        let adjacent = count == 1 || (strides[0][RANK - 1] == 1 && strides[1][RANK - 1] == 1);
         // SAFETY: the outputs are this block's, which one task computes.
         unsafe {
             if terms == 0 {
@@ -323,10 +323,10 @@ impl<E: Ordered> Blocks<'_, E> {
                 self.output.write_row(index, 1, count, |_| E::from_key(E::LOWEST));
                 self.indices.write_row(index, 1, count, |x| i64::from(first(block.width.start + x)));
             } else if adjacent {
-                let [to, place] =
-                    strides.map(|strides| (2..RANK).map(|axis| index[axis] as isize * strides[axis]).sum::<isize>());
-                let to = self.output.channel(block.image, block.channel).offset(to);
-                let places = self.indices.channel(block.image, block.channel).offset(place);
+                let [z, y, x] = [block.z as isize, y as isize, block.width.start as isize];
+                let within = |strides: [isize; RANK]| z * strides[2] + y * strides[3] + x * strides[4];
+                let to = self.output.channel(block.image, block.channel).offset(within(strides[0]));
+                let places = self.indices.channel(block.image, block.channel).offset(within(strides[1]));
                 write_down(&self.list[..terms], count, to, places);
             } else {
                 write_down(&self.list[..terms], count, self.finished.as_mut_ptr(), self.found.as_mut_ptr());

@@ -53,12 +53,14 @@ pub(super) struct Slide<'a> {
 }
 
 impl<'a> Slide<'a> {
-    /// The windows, if they are of this kind and planes have several.
-    pub fn new(shape: &'a PoolShape<'a>) -> Option<Self> {
+    /// The windows, if they are of this kind and planes have several; of a reduction that is idempotent, or not.
+    pub fn new(shape: &'a PoolShape<'a>, idempotent: bool) -> Option<Self> {
         let windows = shape.windows(0);
         let axes = [Axis::new(&windows[0])?, Axis::new(&windows[1])?, Axis::new(&windows[2])?];
         let [depth, height, width] = axes;
-        let tall = depth.kernel.saturating_mul(height.kernel) > ROWS;
+        // Rows joined along the depth serve several windows, if they need not be joined from top to bottom.
+        let shares = idempotent && depth.kernel > 1 && height.kernel > height.stride;
+        let tall = shares || depth.kernel.saturating_mul(height.kernel) > ROWS;
         let rows = if tall { height.span() } else { 1 };
         if shape.output == [1; 3]
             || depth.kernel > ROWS
@@ -70,8 +72,8 @@ impl<'a> Slide<'a> {
         }
         let elements = if tall { BLOCK / 16 } else { BLOCK / 2 };
         let columns = width.fitting(elements.max(2 * width.span()));
-        let terms = Terms::new(width.kernel, width.dilation);
-        let turns = if width.stride == 2 && !tall && terms.levels == 0 { 2 } else { 1 };
+        let terms = Terms::new(width.kernel, width.dilation, idempotent);
+        let turns = if width.stride == 2 && terms.levels == 0 { 2 } else { 1 };
         let turn = width.covered(columns).div_ceil(turns).next_multiple_of(16);
         let pitch = turns * turn;
         let single = depth.kernel * height.kernel == 1;
@@ -87,7 +89,7 @@ impl<'a> Slide<'a> {
             windows,
             axes,
             width: terms,
-            height: tall.then(|| Terms::new(height.kernel, height.dilation)),
+            height: tall.then(|| Terms::new(height.kernel, height.dilation, idempotent)),
             block: [rows, columns],
             layout: Layout { turns, turn, pitch },
             single,
