@@ -87,7 +87,7 @@ fn run_from<E: Element, R: Reduction<E>>(
     if shape.output_shape().contains(&0) {
         return Ok(());
     }
-    if let Some(slide) = Slide::new(shape, R::IDEMPOTENT) {
+    if let Some(slide) = Slide::new::<E, R>(shape) {
         return slide.run(isa, reduction, input, output);
     }
     match Planes::new(shape, reduction, input) {

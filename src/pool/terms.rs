@@ -7,7 +7,7 @@
 //! the window is at most four of the longest that fit, of which the last overlaps the one before.
 
 /// Elements that are combined one after the other.
-const FEW: usize = 8;
+pub(super) const FEW: usize = 8;
 /// Enough for windows of [`MOST_TAPS`].
 pub(super) const LEVELS: usize = 5;
 /// The longest window.
