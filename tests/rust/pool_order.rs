@@ -60,7 +60,7 @@ fn slid<S: Sum>(planes: &[Vec<Vec<S>>]) -> S {
 fn slides(windows: &Windows, outputs: [usize; 3]) -> bool {
     let [depth, height, width] = windows.kernel;
     let rows = if depth * height > 9 { height } else { 1 };
-    outputs != [1; 3] && depth <= 9 && windows.stride[2] <= 64 && width <= 8192 && rows * width <= 16384
+    outputs != [1; 3] && depth <= 9 && windows.stride[2] <= 64 && height.max(width) <= 8192 && rows * width <= 16384
 }
 
 fn check<E: Tested>(input: [usize; 5], windows: &Windows) {
