@@ -215,11 +215,12 @@ impl<E: Ordered> Outputs<E> {
             // By way of memory, or the compiler would cut all vectors before as short as those of the indices.
             self.places.write_unaligned(chunk.places);
             let places = opaque(self.places).read_unaligned();
-            // Calls of `map` would not be inlined.
+            // Calls of `map` would not be inlined. What follows the last output may be anything.
             let (mut elements, mut wide) = ([E::from_key(chunk.keys[0]); LANES], [0; LANES]);
             for lane in 0..LANES {
                 elements[lane] = E::from_key(chunk.keys[lane]);
-                wide[lane] = i64::from(places[lane] + self.place + ((at + lane) * self.stride) as i32);
+                let begin = self.place.wrapping_add(((at + lane) * self.stride) as i32);
+                wide[lane] = i64::from(places[lane].wrapping_add(begin));
             }
             self.values.add(at).cast::<[E; LANES]>().write_unaligned(elements);
             self.indices.add(at).cast::<[i64; LANES]>().write_unaligned(wide);
