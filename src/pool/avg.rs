@@ -14,7 +14,7 @@ pub struct Average {
 
 impl<E: Element> Reduction<E> for Average {
     type Value = E::Sum;
-    const EVERY_SET: bool = matches!(E::DTYPE, DType::F32 | DType::F64 | DType::F16 | DType::BF16);
+    const EVERY_SET: bool = matches!(E::DTYPE, DType::F32 | DType::F64);
 
     #[inline(always)]
     fn empty(self) -> E::Sum {

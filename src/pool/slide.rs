@@ -58,8 +58,6 @@ impl<'a> Slide<'a> {
         let windows = shape.windows(0);
         let axes = [Axis::new(&windows[0])?, Axis::new(&windows[1])?, Axis::new(&windows[2])?];
         let [depth, height, width] = axes;
-        // Whole numbers, whose sums have no code for vectors, would gain nothing.
-        let widens = R::EVERY_SET && size_of::<R::Value>() > size_of::<E>();
         let many = depth.kernel.saturating_mul(height.kernel) > ROWS;
         let spread = height.span().saturating_mul(width.span());
         if shape.output == [1; 3]
@@ -74,11 +72,11 @@ impl<'a> Slide<'a> {
         let columns = width.fitting(elements.max(2 * width.span()));
         let terms = Terms::new(width.kernel, width.dilation, R::IDEMPOTENT);
         // Neighbours that are widened first are parted more easily where they have been written.
-        let turns = if width.stride == 2 && terms.levels == 0 && !widens { 2 } else { 1 };
+        let turns = if width.stride == 2 && terms.levels == 0 && !R::WIDENS { 2 } else { 1 };
         let turn = width.covered(columns).div_ceil(turns).next_multiple_of(16);
         let pitch = turns * turn;
         // Rows that are joined along the depth or widened once serve several windows, if that leaves the order as it must be.
-        let alike = if R::IDEMPOTENT { depth.kernel > 1 } else { widens && depth.kernel == 1 && height.kernel <= FEW };
+        let alike = if R::IDEMPOTENT { depth.kernel > 1 } else { R::WIDENS && depth.kernel == 1 && height.kernel <= FEW };
         let shares = alike && height.kernel > height.stride && 2 * height.span() <= TALL_BLOCK / pitch;
         let tall = many || shares;
         let single = depth.kernel * height.kernel == 1;
@@ -98,7 +96,7 @@ impl<'a> Slide<'a> {
             block: [rows, columns],
             layout: Layout { turns, turn, pitch },
             single,
-            apart: !tall && !widens && width.kernel == width.stride && width.dilation == 1 && (2..=4).contains(&width.stride),
+            apart: !tall && width.kernel == width.stride && width.dilation == 1 && (2..=4).contains(&width.stride),
             interior: windows[1].interior(),
         })
     }
