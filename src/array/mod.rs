@@ -2,6 +2,7 @@
 
 mod activation;
 mod element;
+mod float16;
 mod numbers;
 mod scratch;
 mod smooth;

@@ -5,6 +5,7 @@ use num_complex::{Complex32, Complex64};
 
 use super::activation::{Activation, activate_f32, activate_f64};
 use super::element::{Accumulator, Bool, DType, Element, Ordered, Plain, Sum};
+use super::float16::{narrowed, widened};
 
 macro_rules! float {
     ($type:ty, $dtype:ident, $activate:path) => {
@@ -109,7 +110,7 @@ float!(f32, F32, activate_f32);
 float!(f64, F64, activate_f64);
 
 macro_rules! half_float {
-    ($type:ty, $dtype:ident) => {
+    ($type:ty, $dtype:ident, $to_sum:expr, $from_sum:expr) => {
         impl Element for $type {
             const DTYPE: DType = DType::$dtype;
             const IN_PLACE: bool = false;
@@ -125,11 +126,11 @@ macro_rules! half_float {
             }
             #[inline(always)]
             fn to_sum(self) -> f32 {
-                self.to_f32()
+                $to_sum(self)
             }
             #[inline(always)]
             fn from_sum(value: f32) -> Self {
-                <$type>::from_f32(value)
+                $from_sum(value)
             }
         }
         impl Ordered for $type {
@@ -155,11 +156,17 @@ macro_rules! half_float {
                 // 0 and -1 are the two zeros, which are equal.
                 (value > best && !(value == 0 && best == -1)) || value == i16::MAX
             }
+            #[inline(always)]
+            fn larger(best: i16, value: i16) -> i16 {
+                // A zero as -1 does not replace the other zero, but what is less; there is one NaN, and nothing above it.
+                if value - i16::from(value == 0) > best { value } else { best }
+            }
         }
     };
 }
-half_float!(f16, F16);
-half_float!(bf16, BF16);
+half_float!(f16, F16, |number: f16| widened(number.to_bits()), |sum: f32| f16::from_bits(narrowed(sum)));
+// A signalling NaN is quiet after the first addition.
+half_float!(bf16, BF16, |number: bf16| f32::from_bits(u32::from(number.to_bits()) << 16), bf16::from_f32);
 
 macro_rules! wrapping {
     ($($type:ty)*) => { $(

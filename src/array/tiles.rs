@@ -26,11 +26,13 @@ impl<'a, T: Copy> SharedOutput<'a, T> {
     }
 
     /// Sizes of the five axes.
+    #[inline(always)]
     pub fn shape(&self) -> [usize; RANK] {
         self.shape
     }
 
     /// Strides in elements.
+    #[inline(always)]
     pub fn strides(&self) -> [isize; RANK] {
         self.strides
     }

@@ -51,16 +51,19 @@ impl<'a, T> View<'a, T> {
     }
 
     /// Sizes of the five axes.
+    #[inline(always)]
     pub fn shape(&self) -> [usize; RANK] {
         self.shape
     }
 
     /// Strides in elements.
+    #[inline(always)]
     pub fn strides(&self) -> [isize; RANK] {
         self.strides
     }
 
     /// The element at index (0, 0, 0, 0, 0).
+    #[inline(always)]
     pub fn pointer(&self) -> *const T {
         self.pointer
     }
@@ -181,11 +184,13 @@ impl<'a, T> ViewMut<'a, T> {
     }
 
     /// Sizes of the five axes.
+    #[inline(always)]
     pub fn shape(&self) -> [usize; RANK] {
         self.shape
     }
 
     /// Strides in elements.
+    #[inline(always)]
     pub fn strides(&self) -> [isize; RANK] {
         self.strides
     }

@@ -22,16 +22,19 @@ impl Axis {
     }
 
     /// Elements from the first to the last that a window covers.
+    #[inline(always)]
     pub fn span(&self) -> usize {
         (self.kernel - 1) * self.dilation + 1
     }
 
     /// Elements that neighbouring windows cover together.
+    #[inline(always)]
     pub fn covered(&self, outputs: usize) -> usize {
         (outputs - 1) * self.stride + self.span()
     }
 
     /// Outputs that together cover about as many elements, one at least.
+    #[inline(always)]
     pub fn fitting(&self, elements: usize) -> usize {
         (elements.saturating_sub(self.span()) / self.stride + 1).min(self.outputs)
     }

@@ -154,7 +154,7 @@ impl<'a, E: Element> Rows<'a, E> {
             unsafe {
                 let to = joined.as_mut_ptr();
                 let turn = |turn: usize| to.add(layout.place(columns.start + turn));
-                if turns == 1 {
+                if R::WIDENS || turns == 1 {
                     join(lift, rows, grid, new, turn(0));
                 } else {
                     deal(lift, rows, grid, new, [turn(0), turn(1)]);

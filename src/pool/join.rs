@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use super::chunks::{Chunks, write_row};
+use super::pick::part;
 use super::reduction::Reduction;
 use crate::array::Element;
 use crate::simd::{opaque, prefetch};
@@ -222,6 +223,22 @@ impl<J: Joining, const STRIDE: usize, const TARGETS: usize> Chunks for Joined<'_
                 for lane in 0..N {
                     for place in 0..STRIDE {
                         values[lane][place] = joining.combine(values[lane][place], joining.read(items[lane][place]));
+                    }
+                }
+            }
+            if STRIDE > 1 {
+                // By way of memory, or the compiler would part the items of every row and not what they come to.
+                let mut joined = [[values[0][0]; STRIDE]; N];
+                for lane in 0..N {
+                    for place in 0..STRIDE {
+                        joined[lane][place] = values[lane][place];
+                    }
+                }
+                let joined = opaque(joined.as_ptr()).cast::<J::Value>();
+                for place in 0..STRIDE {
+                    let part = part::<J::Value, N, STRIDE>(joined, place);
+                    for lane in 0..N {
+                        values[lane][place] = part[lane];
                     }
                 }
             }

@@ -10,6 +10,7 @@ pub struct Max;
 impl<E: Ordered> Reduction<E> for Max {
     type Value = E::Key;
     const EVERY_SET: bool = !E::DTYPE.is_integer() || matches!(E::DTYPE, DType::I8 | DType::U8);
+    const IDEMPOTENT: bool = true;
 
     #[inline(always)]
     fn empty(self) -> E::Key {

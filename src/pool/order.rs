@@ -52,12 +52,18 @@ pub(super) fn carry<V: Plain>(levels: &mut [V], width: usize, mut run: usize, la
 #[inline(always)]
 pub(super) fn across<V: Plain>(columns: &[V], step: usize, combine: impl Fn(V, V) -> V) -> V {
     let taps = columns.len().div_ceil(step);
-    let mut partials = [columns[0]; PARTIALS];
-    let mut done = PARTIALS.min(taps);
-    for lane in 0..done {
+    let mut value = columns[0];
+    if taps <= PARTIALS {
+        for tap in 1..taps {
+            value = combine(value, columns[tap * step]);
+        }
+        return value;
+    }
+    let mut partials = [value; PARTIALS];
+    for lane in 0..PARTIALS {
         partials[lane] = columns[lane * step];
     }
-    let chains = done;
+    let mut done = PARTIALS;
     if step == 1 {
         for chunk in columns[done..].chunks_exact(PARTIALS) {
             for lane in 0..PARTIALS {
@@ -69,8 +75,8 @@ pub(super) fn across<V: Plain>(columns: &[V], step: usize, combine: impl Fn(V, V
     for tap in done..taps {
         partials[tap % PARTIALS] = combine(partials[tap % PARTIALS], columns[tap * step]);
     }
-    let mut value = partials[0];
-    for &partial in &partials[1..chains] {
+    value = partials[0];
+    for &partial in &partials[1..] {
         value = combine(value, partial);
     }
     value

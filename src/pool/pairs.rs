@@ -11,7 +11,8 @@ pub(super) const LANES: usize = 16;
 /// How far ahead of a row memory is asked for, in bytes.
 const AHEAD: usize = 4096;
 
-/// Maxima side by side, and their places in the plane.
+/// Maxima side by side, and how far from where their windows begin they stand in the plane: then rows of them are alike, and many
+/// are one long row.
 #[derive(Clone, Copy)]
 pub(super) struct Pairs<E: Ordered> {
     pub keys: *mut E::Key,
@@ -57,9 +58,13 @@ struct Chunk<E: Ordered> {
 }
 
 impl<E: Ordered> Chunk<E> {
-    /// Joined with what comes later in the plane.
+    /// Joined with what comes later in the plane, whose windows begin so much further on.
     #[inline(always)]
-    fn join(&mut self, later: Chunk<E>) {
+    fn join(&mut self, mut later: Chunk<E>, distance: i32) {
+        // Where it is not needed too, or the compiler would branch.
+        for lane in 0..LANES {
+            later.places[lane] = later.places[lane].wrapping_add(distance);
+        }
         for lane in 0..LANES {
             let wins = E::replaces(later.keys[lane], self.keys[lane]);
             self.keys[lane] = if wins { later.keys[lane] } else { self.keys[lane] };
@@ -68,7 +73,7 @@ impl<E: Ordered> Chunk<E> {
     }
 }
 
-/// Windows of a row of the input.
+/// Windows along the width, of one row of the input or of several that follow each other.
 #[derive(Clone, Copy)]
 pub(super) struct Across {
     /// Elements of a window, and how far apart they are.
@@ -77,12 +82,11 @@ pub(super) struct Across {
     /// From a window to the next.
     pub stride: usize,
     pub count: usize,
-    /// Where the first window begins in the plane.
-    pub place: i32,
 }
 
 impl Across {
     /// Elements from the first on that are read.
+    #[inline(always)]
     pub fn reach(&self) -> usize {
         self.count.next_multiple_of(LANES) * self.stride + (self.taps - 1) * self.step
     }
@@ -120,10 +124,7 @@ impl Across {
                 for tap in 1..self.taps {
                     let distance = tap * self.step;
                     let keys = every::<E::Key, LANES, STRIDE>(opaque(from.add(distance)), stride);
-                    chunk.join(Chunk { keys, places: [distance as i32; LANES] });
-                }
-                for lane in 0..LANES {
-                    chunk.places[lane] += self.place + ((at + lane) * stride) as i32;
+                    chunk.join(Chunk { keys, places: [0; LANES] }, distance as i32);
                 }
                 to.after(at).store(chunk);
             }
@@ -139,60 +140,90 @@ pub(super) fn ask_ahead<T>(from: *const T, count: usize) {
     }
 }
 
-/// Joins each of `count` pairs with the one `distance` further on. Reads and writes whole chunks; `to` may be `from`.
+/// Joins each of `count` pairs with the one `distance` further on, whose window begins `places` later. Reads and writes whole
+/// chunks; `to` may be `from`.
 ///
 /// # Safety
 /// The pairs can be read and written.
 #[inline(always)]
-pub(super) unsafe fn merge<E: Ordered>(from: Pairs<E>, distance: usize, count: usize, to: Pairs<E>) {
+pub(super) unsafe fn merge<E: Ordered>(from: Pairs<E>, distance: usize, places: usize, count: usize, to: Pairs<E>) {
     for at in (0..count).step_by(LANES) {
         // SAFETY: by the contract of this function; what a chunk reads is not written before.
         unsafe {
             let mut chunk = from.after(at).load();
-            chunk.join(from.after(at + distance).load());
+            chunk.join(from.after(at + distance).load(), places as i32);
             to.after(at).store(chunk);
         }
     }
 }
 
-/// Writes `count` outputs, and where they stand: what the pairs of each row in `all` come to.
-///
-/// # Safety
-/// There is one row; each can be read in whole chunks; there is room for the outputs, and nothing overlaps.
-#[inline(always)]
-pub(super) unsafe fn write_down<E: Ordered>(all: &[Pairs<E>], count: usize, values: *mut E, indices: *mut i64) {
-    // SAFETY: a chunk that is not whole ends up elsewhere first.
-    unsafe {
-        let whole = count - count % LANES;
-        for at in (0..whole).step_by(LANES) {
-            write_chunk(all, at, values.add(at), indices.add(at));
-        }
-        if whole == count {
-            return;
-        }
-        if whole > 0 {
-            // Once more what precedes them.
-            let at = count - LANES;
-            return write_chunk(all, at, values.add(at), indices.add(at));
-        }
-        let (mut few_values, mut few_indices) = ([E::from_key(E::LOWEST); LANES], [0; LANES]);
-        write_chunk(all, 0, few_values.as_mut_ptr(), few_indices.as_mut_ptr());
-        values.copy_from_nonoverlapping(few_values.as_ptr(), count);
-        indices.copy_from_nonoverlapping(few_indices.as_ptr(), count);
-    }
+/// Pairs that make outputs, and how much later than the outputs' their windows begin in the plane; those of the first do not.
+pub(super) type Term<E> = (Pairs<E>, i32);
+
+/// A row of outputs.
+#[derive(Clone, Copy)]
+pub(super) struct Outputs<E: Ordered> {
+    pub count: usize,
+    /// Where the window of the first begins in the plane, and how much further on that of the next.
+    pub place: i32,
+    pub stride: usize,
+    pub values: *mut E,
+    pub indices: *mut i64,
+    /// Room for what becomes indices.
+    pub places: *mut [i32; LANES],
 }
 
-/// # Safety
-/// As for [`write_down`], with room for a whole chunk.
-#[inline(always)]
-unsafe fn write_chunk<E: Ordered>(all: &[Pairs<E>], at: usize, values: *mut E, indices: *mut i64) {
-    // SAFETY: by the contract of this function.
-    unsafe {
-        let mut chunk = all.get_unchecked(0).after(at).load();
-        for later in all.get_unchecked(1..) {
-            chunk.join(later.after(at).load());
+impl<E: Ordered> Outputs<E> {
+    /// Writes what the terms come to, and where it stands.
+    ///
+    /// # Safety
+    /// There is one term; each can be read in whole chunks; there is room for the outputs, and nothing overlaps.
+    #[inline(always)]
+    pub unsafe fn write(self, terms: &[Term<E>]) {
+        let count = self.count;
+        // SAFETY: a chunk that is not whole ends up elsewhere first.
+        unsafe {
+            let whole = count - count % LANES;
+            for at in (0..whole).step_by(LANES) {
+                self.write_chunk(terms, at);
+            }
+            if whole == count {
+                return;
+            }
+            if whole > 0 {
+                // Once more what precedes them.
+                return self.write_chunk(terms, count - LANES);
+            }
+            let (mut few_values, mut few_indices) = ([E::from_key(E::LOWEST); LANES], [0; LANES]);
+            let few = Outputs { values: few_values.as_mut_ptr(), indices: few_indices.as_mut_ptr(), ..self };
+            few.write_chunk(terms, 0);
+            self.values.copy_from_nonoverlapping(few_values.as_ptr(), count);
+            self.indices.copy_from_nonoverlapping(few_indices.as_ptr(), count);
         }
-        values.cast::<[E; LANES]>().write_unaligned(chunk.keys.map(E::from_key));
-        indices.cast::<[i64; LANES]>().write_unaligned(chunk.places.map(i64::from));
+    }
+
+    /// # Safety
+    /// As for [`Outputs::write`], with room for a whole chunk.
+    #[inline(always)]
+    unsafe fn write_chunk(self, terms: &[Term<E>], at: usize) {
+        // SAFETY: by the contract of this function.
+        unsafe {
+            let mut chunk = terms.get_unchecked(0).0.after(at).load();
+            for &(later, distance) in terms.get_unchecked(1..) {
+                chunk.join(later.after(at).load(), distance);
+            }
+            // By way of memory, or the compiler would cut all vectors before as short as those of the indices.
+            self.places.write_unaligned(chunk.places);
+            let places = opaque(self.places).read_unaligned();
+            // Calls of `map` would not be inlined. What follows the last output may be anything.
+            let (mut elements, mut wide) = ([E::from_key(chunk.keys[0]); LANES], [0; LANES]);
+            for lane in 0..LANES {
+                elements[lane] = E::from_key(chunk.keys[lane]);
+                let begin = self.place.wrapping_add(((at + lane) * self.stride) as i32);
+                wide[lane] = i64::from(places[lane].wrapping_add(begin));
+            }
+            self.values.add(at).cast::<[E; LANES]>().write_unaligned(elements);
+            self.indices.add(at).cast::<[i64; LANES]>().write_unaligned(wide);
+        }
     }
 }

@@ -43,15 +43,16 @@ impl<J: Joining> Chunks for Every<J> {
     }
 }
 
-/// The first of some values as the lower part of a number that is as wide as they are together: that every instruction set
-/// has an instruction for. Big-endian numbers have it above.
+/// One of two or four values as a part of a number that is as wide as they are together: that every instruction set has an
+/// instruction for. Big-endian numbers have the first above.
 macro_rules! truncated {
-    ($from:ident, $wide:ty, $narrow:ty, $value:ty, $count:ident) => {{
+    ($from:ident, $place:ident, $wide:ty, $narrow:ty, $value:ty, $count:ident) => {{
         let wide = $from.cast::<[$wide; $count]>().read_unaligned();
         let mut narrow = [0 as $narrow; $count];
+        let last = (<$wide>::BITS / <$narrow>::BITS) as usize - 1;
+        let place = if cfg!(target_endian = "big") { last - $place } else { $place };
         for lane in 0..$count {
-            let shift = if cfg!(target_endian = "big") { <$wide>::BITS - <$narrow>::BITS } else { 0 };
-            narrow[lane] = (wide[lane] >> shift) as $narrow;
+            narrow[lane] = (wide[lane] >> (place as u32 * <$narrow>::BITS)) as $narrow;
         }
         std::mem::transmute_copy::<[$narrow; $count], [$value; $count]>(&narrow)
     }};
@@ -63,39 +64,41 @@ macro_rules! truncated {
 /// `N * stride` values can be read from `from`.
 #[inline(always)]
 pub(super) unsafe fn every<V: Copy, const N: usize, const STRIDE: usize>(from: *const V, stride: usize) -> [V; N] {
+    // SAFETY: by the contract of this function.
+    unsafe {
+        if STRIDE > 0 {
+            return part::<V, N, STRIDE>(from, 0);
+        }
+        let mut values = [*from; N];
+        for lane in 0..N {
+            values[lane] = *from.add(lane * stride);
+        }
+        values
+    }
+}
+
+/// Of groups of `STRIDE` values the one at `place`.
+///
+/// # Safety
+/// `N * STRIDE` values can be read from `from`, and groups have that place.
+#[inline(always)]
+pub(super) unsafe fn part<V: Copy, const N: usize, const STRIDE: usize>(from: *const V, place: usize) -> [V; N] {
     // SAFETY: by the contract of this function; the numbers read and made are as large as what they are taken for.
     unsafe {
         match (STRIDE, size_of::<V>()) {
-            (2, 1) => truncated!(from, u16, u8, V, N),
-            (2, 2) => truncated!(from, u32, u16, V, N),
-            (2, 4) => truncated!(from, u64, u32, V, N),
-            (4, 1) => truncated!(from, u32, u8, V, N),
-            (4, 2) => truncated!(from, u64, u16, V, N),
-            (3, _) => firsts::<V, N, 3>(from),
-            (4, _) => firsts::<V, N, 4>(from),
-            (2, _) => firsts::<V, N, 2>(from),
+            (2, 1) => truncated!(from, place, u16, u8, V, N),
+            (2, 2) => truncated!(from, place, u32, u16, V, N),
+            (2, 4) => truncated!(from, place, u64, u32, V, N),
+            (4, 1) => truncated!(from, place, u32, u8, V, N),
+            (4, 2) => truncated!(from, place, u64, u16, V, N),
             _ => {
-                let mut values = [*from; N];
+                let groups = from.cast::<[[V; STRIDE]; N]>().read_unaligned();
+                let mut values = [groups[0][place]; N];
                 for lane in 0..N {
-                    values[lane] = *from.add(lane * stride);
+                    values[lane] = groups[lane][place];
                 }
                 values
             }
         }
     }
-}
-
-/// The first of `STRIDE` values each.
-///
-/// # Safety
-/// `N * STRIDE` values can be read from `from`.
-#[inline(always)]
-unsafe fn firsts<V: Copy, const N: usize, const STRIDE: usize>(from: *const V) -> [V; N] {
-    // SAFETY: by the contract of this function.
-    let groups = unsafe { from.cast::<[[V; STRIDE]; N]>().read_unaligned() };
-    let mut values = [groups[0][0]; N];
-    for lane in 0..N {
-        values[lane] = groups[lane][0];
-    }
-    values
 }

@@ -16,6 +16,10 @@ pub trait Reduction<E: Element>: Copy + Send + Sync {
     /// Whether sliding windows have code for every instruction set. Each such code adds about 20 kB to the wheel; the others make
     /// do with what all processors have.
     const EVERY_SET: bool = false;
+    /// Whether elements are floats that become wider ones. Whole numbers, whose sums have no vectors, would gain nothing.
+    const WIDENS: bool = !E::DTYPE.is_integer() && size_of::<Self::Value>() > size_of::<E>();
+    /// Whether a window may be combined in any order, and an element more than once.
+    const IDEMPOTENT: bool = false;
     /// The value of a window without elements.
     fn empty(self) -> Self::Value;
     /// An element as a value.
@@ -85,7 +89,7 @@ fn run_from<E: Element, R: Reduction<E>>(
     if shape.output_shape().contains(&0) {
         return Ok(());
     }
-    if let Some(slide) = Slide::new(shape) {
+    if let Some(slide) = Slide::new::<E, R>(shape) {
         return slide.run(isa, reduction, input, output);
     }
     match Planes::new(shape, reduction, input) {

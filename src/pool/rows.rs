@@ -69,52 +69,71 @@ struct Row {
     height: Window,
 }
 
-impl<E: Element, R: Reduction<E>> Tasks<'_, E, R> {
-    fn run(mut self) {
-        let mut windows = self.shape.windows(0);
-        for Tile { plane, start, end } in self.tiling.tiles(self.tasks.clone()) {
-            if self.rows.progress.cancelled() {
-                return;
-            }
-            if self.shape.differs_by_plane() {
-                windows = self.shape.windows(plane);
-            }
-            let (image, channel) = (plane / self.shape.channels, plane % self.shape.channels);
-            for z in start[0]..end[0] {
-                let depth = windows[0].window(z);
-                for y in start[1]..end[1] {
-                    let row = Row { image, channel, at: [z, y], depth, height: windows[1].window(y) };
-                    let mut x = start[2];
-                    while x < end[2] {
-                        let (next, covered) = windows[2].fitting(x, end[2].min(x + BLOCK), BLOCK);
-                        self.reduce(&row, &windows[2], x..next, covered);
-                        self.write(&row, &windows[2], x..next);
-                        x = next;
-                    }
-                }
-            }
+/// The windows of a tile along each axis, and its columns in segments that a block holds: to work out an uneven window takes
+/// longer than to reduce it.
+struct Table {
+    windows: [Vec<Window>; 3],
+    /// Outputs, counted from the tile's first, and the columns that they cover.
+    segments: Vec<(Range<usize>, Range<usize>)>,
+}
+
+impl Table {
+    fn new(windows: &[Windows; 3], start: [usize; 3], end: [usize; 3]) -> Self {
+        let mut segments = vec![];
+        let mut x = start[2];
+        while x < end[2] {
+            let (next, covered) = windows[2].fitting(x, end[2].min(x + BLOCK), BLOCK);
+            segments.push((x - start[2]..next - start[2], covered));
+            x = next;
         }
+        let along = |axis: usize| (start[axis]..end[axis]).map(|output| windows[axis].window(output)).collect();
+        Table { windows: std::array::from_fn(along), segments }
     }
 }
 
 impl<E: Element, R: Reduction<E>> Tasks<'_, E, R> {
+    fn run(mut self) {
+        let mut known = None;
+        for Tile { plane, start, end } in self.tiling.tiles(self.tasks.clone()) {
+            if self.rows.progress.cancelled() {
+                return;
+            }
+            let key = (if self.shape.differs_by_plane() { plane } else { 0 }, start, end);
+            let table = match known {
+                Some((of, table)) if of == key => table,
+                _ => Table::new(&self.shape.windows(plane), start, end),
+            };
+            let [depths, heights, widths] = &table.windows;
+            let (image, channel) = (plane / self.shape.channels, plane % self.shape.channels);
+            for (z, &depth) in (start[0]..).zip(depths) {
+                for (y, &height) in (start[1]..).zip(heights) {
+                    let row = Row { image, channel, at: [z, y], depth, height };
+                    for (outputs, covered) in &table.segments {
+                        let windows = &widths[outputs.clone()];
+                        self.reduce(&row, windows, covered);
+                        self.write(&row, windows, start[2] + outputs.start);
+                    }
+                }
+            }
+            known = Some((key, table));
+        }
+    }
+
     /// Outputs whose windows cover `covered`: either several in one block, or one that takes several blocks.
     #[inline(always)]
-    fn reduce(&mut self, row: &Row, windows: &Windows, outputs: Range<usize>, covered: Range<usize>) {
+    fn reduce(&mut self, row: &Row, windows: &[Window], covered: &Range<usize>) {
         let wide = covered.len() > BLOCK;
         let columns = if wide {
-            let window = windows.window(outputs.start);
-            Columns { first: window.first, count: window.taps, step: window.step }
+            Columns { first: windows[0].first, count: windows[0].taps, step: windows[0].step }
         } else {
             Columns { first: covered.start, count: covered.len(), step: 1 }
         };
         let reduction = self.rows.reduction;
         let combine = |before, value| reduction.combine(before, value);
-        let values = &mut self.values[..outputs.len()];
+        let values = &mut self.values[..windows.len()];
         if !wide {
             let source = self.rows.reduced(row, &columns);
-            for (value, output) in values.iter_mut().zip(outputs) {
-                let window = windows.window(output);
+            for (value, window) in values.iter_mut().zip(windows) {
                 *value = if source.is_empty() || window.taps == 0 {
                     reduction.empty()
                 } else {
@@ -146,14 +165,14 @@ impl<E: Element, R: Reduction<E>> Tasks<'_, E, R> {
     }
 
     #[inline(always)]
-    fn write(&self, row: &Row, windows: &Windows, outputs: Range<usize>) {
-        let (reduction, start) = (self.rows.reduction, outputs.start);
+    fn write(&self, row: &Row, windows: &[Window], first: usize) {
+        let reduction = self.rows.reduction;
         let size = |window: &Window| (if reduction.counts_padding() { window.extent } else { window.taps }) as i64;
         let rows = size(&row.depth) * size(&row.height);
         // SAFETY: planes and tiles are disjoint, and each is one task.
         unsafe {
-            self.output.write_row([row.image, row.channel, row.at[0], row.at[1], start], 1, outputs.len(), |position| {
-                let divisor = rows * size(&windows.window(start + position));
+            self.output.write_row([row.image, row.channel, row.at[0], row.at[1], first], 1, windows.len(), |position| {
+                let divisor = rows * size(&windows[position]);
                 reduction.finish(self.values[position], divisor.max(1))
             });
         }

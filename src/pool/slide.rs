@@ -17,7 +17,7 @@ use blocks::{Block, Blocks};
 use super::axis::Axis;
 use super::input::{Layout, ROWS, Rows};
 use super::reduction::{Reduction, Source};
-use super::terms::{MOST_TAPS, Terms};
+use super::terms::{FEW, MOST_TAPS, Terms};
 use super::tiling::{Tile, Tiling};
 
 /// Elements that a block of rows takes, about: what leaves room in the first cache.
@@ -54,29 +54,34 @@ pub(super) struct Slide<'a> {
 
 impl<'a> Slide<'a> {
     /// The windows, if they are of this kind and planes have several.
-    pub fn new(shape: &'a PoolShape<'a>) -> Option<Self> {
+    pub fn new<E: Element, R: Reduction<E>>(shape: &'a PoolShape<'a>) -> Option<Self> {
         let windows = shape.windows(0);
         let axes = [Axis::new(&windows[0])?, Axis::new(&windows[1])?, Axis::new(&windows[2])?];
         let [depth, height, width] = axes;
-        let tall = depth.kernel.saturating_mul(height.kernel) > ROWS;
-        let rows = if tall { height.span() } else { 1 };
+        let many = depth.kernel.saturating_mul(height.kernel) > ROWS;
+        let spread = height.span().saturating_mul(width.span());
         if shape.output == [1; 3]
             || depth.kernel > ROWS
             || width.stride > FAR
-            || width.kernel > MOST_TAPS
-            || rows.saturating_mul(width.span()) > MOST_SPREAD
+            || width.kernel.max(height.kernel) > MOST_TAPS
+            || (if many { spread } else { width.span() }) > MOST_SPREAD
         {
             return None;
         }
-        let elements = if tall { BLOCK / 16 } else { BLOCK / 2 };
+        let elements = if many { (TALL_BLOCK / (2 * height.span())).min(BLOCK / 16) } else { BLOCK / 2 };
         let columns = width.fitting(elements.max(2 * width.span()));
-        let terms = Terms::new(width.kernel, width.dilation);
-        let turns = if width.stride == 2 && !tall && terms.levels == 0 { 2 } else { 1 };
+        let terms = Terms::new(width.kernel, width.dilation, R::IDEMPOTENT);
+        // Neighbours that are widened first are parted more easily where they have been written.
+        let turns = if width.stride == 2 && terms.levels == 0 && !R::WIDENS { 2 } else { 1 };
         let turn = width.covered(columns).div_ceil(turns).next_multiple_of(16);
         let pitch = turns * turn;
+        // Rows that are joined along the depth or widened once serve several windows, if that leaves the order as it must be.
+        let alike = if R::IDEMPOTENT { depth.kernel > 1 } else { R::WIDENS && depth.kernel == 1 && height.kernel <= FEW };
+        let shares = alike && height.kernel > height.stride && 2 * height.span() <= TALL_BLOCK / pitch;
+        let tall = many || shares;
         let single = depth.kernel * height.kernel == 1;
         let rows = if tall {
-            height.fitting((TALL_BLOCK / pitch).max(2 * height.span()))
+            height.fitting((if many { TALL_BLOCK } else { BLOCK } / pitch).max(2 * height.span()))
         } else if single {
             1
         } else {
@@ -87,7 +92,7 @@ impl<'a> Slide<'a> {
             windows,
             axes,
             width: terms,
-            height: tall.then(|| Terms::new(height.kernel, height.dilation)),
+            height: tall.then(|| Terms::new(height.kernel, height.dilation, R::IDEMPOTENT)),
             block: [rows, columns],
             layout: Layout { turns, turn, pitch },
             single,

@@ -2,9 +2,12 @@
 //! other. Of more, four quarters are combined element by element, which neighbouring windows share: the quarter that begins at
 //! an element is a value of one more row. The window is then a quarter as long in that row, and so on; what four does not
 //! divide comes last. So a window costs, and errs, as the logarithm of its size, and its order depends on nothing but it.
+//!
+//! Where elements may count twice, four neighbours make a row of windows of 4, four of those one of windows of 16, and so on;
+//! the window is at most four of the longest that fit, of which the last overlaps the one before.
 
 /// Elements that are combined one after the other.
-const FEW: usize = 8;
+pub(super) const FEW: usize = 8;
 /// Enough for windows of [`MOST_TAPS`].
 pub(super) const LEVELS: usize = 5;
 /// The longest window.
@@ -25,9 +28,20 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    /// Of `taps` elements, at least one, `step` apart.
-    pub fn new(taps: usize, step: usize) -> Self {
+    /// Of `taps` elements, at least one, `step` apart, which may count twice if the reduction is `idempotent`.
+    pub fn new(taps: usize, step: usize, idempotent: bool) -> Self {
         let mut all = Terms { quarters: [0; LEVELS], levels: 0, terms: [(0, 0); MOST_TERMS], count: 0 };
+        if idempotent && taps > FEW {
+            let mut length = 1;
+            while taps > 4 * length && all.levels < LEVELS {
+                all.quarters[all.levels] = length * step;
+                all.levels += 1;
+                length *= 4;
+            }
+            all.append(all.levels, (0..taps - length).step_by(length), step);
+            all.append(all.levels, [taps - length], step);
+            return all;
+        }
         let mut left = taps;
         let mut rests = [(0, 0); LEVELS];
         while left > FEW {
@@ -44,7 +58,7 @@ impl Terms {
         all
     }
 
-    fn append(&mut self, level: usize, taps: std::ops::Range<usize>, step: usize) {
+    fn append(&mut self, level: usize, taps: impl IntoIterator<Item = usize>, step: usize) {
         for tap in taps {
             self.terms[self.count] = (level, tap * step);
             self.count += 1;

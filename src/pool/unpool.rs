@@ -33,9 +33,21 @@ pub fn unpool<E: Element>(
     }
     let wrong: Mutex<Option<(i64, i64)>> = Mutex::new(None);
     let shared = SharedOutput::new(output);
+    let strides = shared.strides().map(|stride| stride as usize);
+    // Then an index is a distance in memory, and costs no division.
+    let dense = places.sizes == target[2..] && strides[2..] == [rows * columns, columns, 1];
+    let distance = |place: usize| {
+        if dense {
+            return place;
+        }
+        let (row, column) = (place / columns, place % columns);
+        let distance = |index: usize, axis: usize| index.wrapping_mul(strides[axis]);
+        distance(row / rows, 2).wrapping_add(distance(row % rows, 3)).wrapping_add(distance(column, 4))
+    };
     for_each_chunk(batch * channels, depth * height * width + target[2..].iter().product::<usize>(), |planes, progress| {
         for index in planes {
             let (image, channel) = (index / channels, index % channels);
+            let first = shared.channel(image, channel);
             let before = if places.of_array { (index * plane) as i64 } else { 0 };
             for z in 0..target[2] {
                 for y in 0..target[3] {
@@ -51,18 +63,17 @@ pub fn unpool<E: Element>(
                     if progress.cancelled() {
                         return;
                     }
+                    let at = [image, channel, z, y, 0];
+                    let (values, indices) = (input.run(at, width), indices.run(at, width));
                     for x in 0..width {
-                        let at = [image, channel, z, y, x];
-                        let given = *indices.get(at);
+                        let given = indices.at(x);
                         let place = given.wrapping_sub(before) as usize;
                         if place >= plane {
                             *wrong.lock().expect("nobody panics while holding it") = Some((given, before));
                             return;
                         }
-                        let row = place / columns;
-                        let to = [image, channel, row / rows, row % rows, place % columns];
-                        // SAFETY: a plane is one task.
-                        unsafe { shared.write_row(to, 1, 1, |_| *input.get(at)) };
+                        // SAFETY: the place is inside the plane, and a plane is one task.
+                        unsafe { *first.wrapping_add(distance(place)) = values.at(x) };
                     }
                 }
             }

@@ -30,6 +30,11 @@ fn cases() -> Vec<([usize; 5], Windows)> {
     cases.push(([1, 1, 7, 12, 33], Windows { kernel: [3, 9, 2], stride: [2, 1, 2], padding: [1, 4, 1], ..SLIDING }));
     cases.push(([1, 1, 6, 3, 9], Windows { kernel: [2; 3], stride: [3, 4, 2], dilation: [2, 1, 1], ceil: true, ..SLIDING }));
     cases.push((plane(3, 4000), square(3, 2, 1)));
+    // Planes along the depth that neighbours share, with gaps between and without; rows as far apart as windows are.
+    cases.push(([2, 2, 9, 6, 20], Windows { kernel: [3; 3], dilation: [2, 1, 1], padding: [1; 3], ..SLIDING }));
+    cases.push(([1, 2, 8, 24, 24], Windows { kernel: [3, 2, 2], stride: [2; 3], padding: [1, 0, 0], ..SLIDING }));
+    // Windows so far apart that rows of them between would take all memory.
+    cases.push(([1, 1, 1, 40, 16002], Windows { kernel: [1, 2, 2], stride: [1, 1, 16000], ..SLIDING }));
     cases.push((plane(300, 3), square(3, 1, 1)));
     cases
 }
@@ -43,4 +48,10 @@ pub fn around_edges<E: Tested<Exact: PartialOrd> + Ordered>() {
         let expected = reference::max_pool(&array.map(E::exact), &windows, lowest.exact()).unwrap();
         check_max(&format!("lowest, {input:?} {windows:?}"), &sliding(input, &windows).unwrap(), &array, &expected);
     }
+}
+
+#[test]
+fn windows_of_more_than_scratch_memory() {
+    let windows = Windows { kernel: [9, 31, 31], stride: [1, 8, 1], ..SLIDING };
+    check_sliding_max::<f32>([1, 1, 9, 64, 256], &windows);
 }

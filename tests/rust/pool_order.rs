@@ -1,7 +1,7 @@
 //! The order of summation, written down a second time: every way through the pools gives its bits. And what it is for: long
 //! sums are as good as short ones.
 
-use convrs::array::{Complex32, Sum, bf16};
+use convrs::array::{Complex32, Sum, bf16, f16};
 use convrs::pool::{Average, Max};
 use convrs::reference::{Array, Windows};
 use convrs::shape::PoolShape;
@@ -60,7 +60,7 @@ fn slid<S: Sum>(planes: &[Vec<Vec<S>>]) -> S {
 fn slides(windows: &Windows, outputs: [usize; 3]) -> bool {
     let [depth, height, width] = windows.kernel;
     let rows = if depth * height > 9 { height } else { 1 };
-    outputs != [1; 3] && depth <= 9 && windows.stride[2] <= 64 && width <= 8192 && rows * width <= 16384
+    outputs != [1; 3] && depth <= 9 && windows.stride[2] <= 64 && height.max(width) <= 8192 && rows * width <= 16384
 }
 
 fn check<E: Tested>(input: [usize; 5], windows: &Windows) {
@@ -141,6 +141,24 @@ fn windows_of_shared_quarters() {
     }
     check::<f32>([1, 1, 1, 2, 600], &windows([1, 2, 100], 64));
     check::<f32>([1, 1, 1, 2, 600], &windows([1, 2, 100], 65));
+}
+
+#[test]
+fn tall_windows_within_scratch_memory() {
+    let tall = Windows { kernel: [1, 1000, 1], stride: [1, 700, 1], ..SLIDING };
+    check::<f64>([1, 1, 1, 3100, 100], &tall);
+    check::<Complex32>([1, 1, 1, 3100, 100], &tall);
+}
+
+#[test]
+fn rows_that_are_widened_once() {
+    for (rows, stride) in [(2, 1), (3, 2), (8, 3), (9, 1)] {
+        for width in [1, 2] {
+            let windows = Windows { kernel: [1, rows, 3], stride: [1, stride, width], padding: [0, rows / 2, 1], ..SLIDING };
+            check::<bf16>([1, 2, 1, 19, 37], &windows);
+            check::<f16>([1, 2, 1, 19, 37], &windows);
+        }
+    }
 }
 
 #[test]

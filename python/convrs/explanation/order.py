@@ -23,7 +23,7 @@ def slide(axes: Sequence[Axis]) -> bool:
     spans = [(len(axis.window) - 1) * int(axis.numbers.get("dilation", 1)) + 1 for axis in axes]
     kernels = [1, 1, *(len(axis.window) for axis in axes)]
     rows = ([1, *spans])[-2] if kernels[-3] * kernels[-2] > ROWS else 1
-    return kernels[-3] <= ROWS and (strides[-1] or 1) <= 64 and kernels[-1] <= 8192 and rows * spans[-1] <= 16384
+    return kernels[-3] <= ROWS and (strides[-1] or 1) <= 64 and max(kernels[-2:]) <= 8192 and rows * spans[-1] <= 16384
 
 
 def column(axes: Sequence[Axis], values: Sequence[Any], combine: Combine) -> Any:

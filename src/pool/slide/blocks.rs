@@ -49,7 +49,7 @@ impl<E: Element, R: Reduction<E>> Blocks<'_, E, R> {
         let depth = slide.windows[0].window(block.z);
         self.input.enter(block.image, block.channel, column);
         let whole = inside.len() == covered;
-        if slide.apart && whole && self.input.in_place() && self.adjacent(block) && slide.has_rows(block, &depth) {
+        if !R::WIDENS && slide.apart && whole && self.input.in_place() && self.adjacent(block) && slide.has_rows(block, &depth) {
             return self.join_apart(block, &depth);
         }
         if slide.single && slide.layout.turns == 1 && whole && self.input.are_values(self.reduction) {
