@@ -1,5 +1,6 @@
 //! Activation functions, over sums in the accumulator's type.
 
+use super::element::Accumulator;
 use super::smooth;
 
 /// The last step of a planned layer, by the names of torch.nn.
@@ -57,17 +58,13 @@ macro_rules! activate {
                     *sum = function(*sum);
                 }
             }
-            let clamp = |x: $float, least: $float, most: $float| {
-                let x = if x < least { least } else { x };
-                if x > most { most } else { x }
-            };
             let sigmoid = |x: $float| 1.0 / (1.0 + $exp(-x));
             match activation {
                 Activation::Identity => {}
                 Activation::Relu => each(sums, |x| if x < 0.0 { 0.0 } else { x }),
                 Activation::Clamp { min, max } => {
                     let (least, most) = (*min as $float, *max as $float);
-                    each(sums, |x| clamp(x, least, most));
+                    each(sums, |x| x.clamped(least, most));
                 }
                 Activation::LeakyRelu { slope } => {
                     let slope = *slope as $float;
@@ -77,7 +74,7 @@ macro_rules! activate {
                     let slope = slopes[channel.min(slopes.len() - 1)] as $float;
                     each(sums, |x| if x < 0.0 { slope * x } else { x });
                 }
-                Activation::HardSwish => each(sums, |x| x * clamp(x + 3.0, 0.0, 6.0) / 6.0),
+                Activation::HardSwish => each(sums, |x| x * (x + 3.0).clamped(0.0, 6.0) / 6.0),
                 Activation::Sigmoid => each(sums, sigmoid),
                 Activation::Silu => each(sums, |x| x / (1.0 + $exp(-x))),
                 Activation::Tanh => each(sums, $tanh),

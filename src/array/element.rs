@@ -53,7 +53,7 @@ pub trait Accumulator: Plain + PartialEq + std::fmt::Debug {
     fn is_finite(self) -> bool {
         true
     }
-    /// Whether these are real floats: [`Accumulator::activate`], `from_f64` and `to_f64` are defined.
+    /// Whether these are real floats: [`Accumulator::activate`], `clamped`, `from_f64` and `to_f64` are defined.
     const ACTIVATES: bool = false;
     /// The nearest of these numbers.
     #[inline(always)]
@@ -63,6 +63,11 @@ pub trait Accumulator: Plain + PartialEq + std::fmt::Debug {
     /// The number, exactly.
     #[inline(always)]
     fn to_f64(self) -> f64 {
+        unreachable!("asked of real floats only")
+    }
+    /// No less than `least` and no more than `most`; NaN stays.
+    #[inline(always)]
+    fn clamped(self, _least: Self, _most: Self) -> Self {
         unreachable!("asked of real floats only")
     }
     /// Applies an activation function to sums of one output channel.

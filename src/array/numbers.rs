@@ -20,6 +20,11 @@ macro_rules! float {
                 self.into()
             }
             #[inline(always)]
+            fn clamped(self, least: Self, most: Self) -> Self {
+                let value = if self < least { least } else { self };
+                if value > most { most } else { value }
+            }
+            #[inline(always)]
             fn activate(activation: &Activation, channel: usize, sums: &mut [Self]) {
                 $activate(activation, channel, sums);
             }

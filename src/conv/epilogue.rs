@@ -33,9 +33,19 @@ impl<'a, E: Element<Accumulator: Lanes>> Epilogue<'a, E> {
         Some(to)
     }
 
-    /// Whether nothing follows the bias.
-    pub(super) fn ends_with_bias(&self) -> bool {
-        self.residual.is_none() && *self.activation == Activation::Identity
+    /// What follows the bias if it is no more than bounds: the least value and the largest.
+    pub(super) fn bounds(&self) -> Option<[E::Accumulator; 2]> {
+        let bounds = match *self.activation {
+            Activation::Relu => [0.0, f64::INFINITY],
+            Activation::Clamp { min, max } => [min, max],
+            _ => return None,
+        };
+        self.residual.is_none().then(|| bounds.map(E::Accumulator::from_f64))
+    }
+
+    /// Whether bias and bounds are all.
+    pub(super) fn ends_with_bounds(&self) -> bool {
+        self.bounds().is_some() || (self.residual.is_none() && *self.activation == Activation::Identity)
     }
 
     /// Turns a row of sums into values: those of the outputs from `index` on, `step` columns apart.

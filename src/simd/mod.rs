@@ -124,6 +124,8 @@ pub trait Simd: Copy + Send + Sync {
     fn multiply_add(self, x: Self::Vector, w: Self::Vector, accumulator: Self::Vector) -> Self::Vector;
     /// `a + b`, lane by lane.
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// `x`, no less than `least` and no more than `most`, lane by lane; NaN stays. Asked of real floats only.
+    fn clamp(self, x: Self::Vector, least: Self::Vector, most: Self::Vector) -> Self::Vector;
     /// Every second lane of `a` and then of `b`, the first among them.
     fn evens(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// Every second element, the first among them.

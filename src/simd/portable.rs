@@ -88,6 +88,10 @@ impl<T: Accumulator, const N: usize> Simd for Portable<T, N> {
         a
     }
     #[inline(always)]
+    fn clamp(self, x: [T; N], least: [T; N], most: [T; N]) -> [T; N] {
+        std::array::from_fn(|lane| x[lane].clamped(least[lane], most[lane]))
+    }
+    #[inline(always)]
     fn evens(self, a: [T; N], b: [T; N]) -> [T; N] {
         std::array::from_fn(|lane| if lane < N / 2 { a[2 * lane] } else { b[2 * lane - N] })
     }

@@ -26,7 +26,8 @@ macro_rules! token {
         $token:ident<$scalar:ty>, $vector:ty, lanes $lanes:literal, pixels $pixels:literal, fused $fused:literal, shim $shim:ident,
         zero $zero:ident, splat $splat:ident, load $load:ident, store $store:ident, load_some $load_some:ident,
         store_some $store_some:ident, transpose $transpose:ident, multiply_add $multiply_add:ident,
-        $(mask $mask:ty, load_masked $load_masked:ident,)? $(load_evens $load_evens:ident,)? add $add:ident, evens $evens:ident
+        $(mask $mask:ty, load_masked $load_masked:ident,)? $(load_evens $load_evens:ident,)?
+        $(max $max:ident, min $min:ident,)? add $add:ident, evens $evens:ident
         $(, $narrow:ident $load_narrow:ident $store_narrow:ident)*
     ) => {
         impl $token<$scalar> {
@@ -94,6 +95,13 @@ macro_rules! token {
             fn add(self, a: $vector, b: $vector) -> $vector {
                 // SAFETY: the token proves the instruction set.
                 unsafe { $add(a, b) }
+            }
+            #[inline(always)]
+            #[allow(unused_variables, unreachable_code)]
+            fn clamp(self, x: $vector, least: $vector, most: $vector) -> $vector {
+                // SAFETY: the token proves the instruction set. Of a NaN and a number these take the second operand.
+                $(return unsafe { $min(most, $max(least, x)) };)?
+                unreachable!("asked of real floats only")
             }
             #[inline(always)]
             fn evens(self, a: $vector, b: $vector) -> $vector {
@@ -165,14 +173,16 @@ token!(
     Avx512<f32>, __m512, lanes 16, pixels 10, fused true, shim with_avx512,
     zero _mm512_setzero_ps, splat _mm512_set1_ps, load _mm512_loadu_ps, store _mm512_storeu_ps, load_some load_some_512_32,
     store_some store_some_512_32, transpose transpose_512_32, multiply_add _mm512_fmadd_ps,
-    mask __mmask16, load_masked load_masked_512_32, load_evens load_evens_512_32, add _mm512_add_ps, evens evens_512_32,
+    mask __mmask16, load_masked load_masked_512_32, load_evens load_evens_512_32,
+    max _mm512_max_ps, min _mm512_min_ps, add _mm512_add_ps, evens evens_512_32,
     F16 load_512_f16 store_512_f16, BF16 load_512_bf16 store_512_bf16
 );
 token!(
     Avx512<f64>, __m512d, lanes 8, pixels 10, fused true, shim with_avx512,
     zero _mm512_setzero_pd, splat _mm512_set1_pd, load _mm512_loadu_pd, store _mm512_storeu_pd, load_some load_some_512_64,
     store_some store_some_512_64, transpose transpose_512_64, multiply_add _mm512_fmadd_pd,
-    mask __mmask8, load_masked load_masked_512_64, load_evens load_evens_512_64, add _mm512_add_pd, evens evens_512_64
+    mask __mmask8, load_masked load_masked_512_64, load_evens load_evens_512_64,
+    max _mm512_max_pd, min _mm512_min_pd, add _mm512_add_pd, evens evens_512_64
 );
 token!(
     Avx512<i16>, __m512i, lanes 32, pixels 10, fused false, shim with_avx512,
@@ -197,14 +207,16 @@ token!(
     Avx2<f32>, __m256, lanes 8, pixels 6, fused true, shim with_avx2,
     zero _mm256_setzero_ps, splat _mm256_set1_ps, load _mm256_loadu_ps, store _mm256_storeu_ps, load_some load_some_256_32,
     store_some store_some_256_32, transpose transpose_256_32, multiply_add _mm256_fmadd_ps,
-    load_evens load_evens_256_32, add _mm256_add_ps, evens evens_256_32,
+    load_evens load_evens_256_32,
+    max _mm256_max_ps, min _mm256_min_ps, add _mm256_add_ps, evens evens_256_32,
     F16 load_256_f16 store_256_f16, BF16 load_256_bf16 store_256_bf16
 );
 token!(
     Avx2<f64>, __m256d, lanes 4, pixels 6, fused true, shim with_avx2,
     zero _mm256_setzero_pd, splat _mm256_set1_pd, load _mm256_loadu_pd, store _mm256_storeu_pd, load_some load_some_256_64,
     store_some store_some_256_64, transpose transpose_256_64, multiply_add _mm256_fmadd_pd,
-    load_evens load_evens_256_64, add _mm256_add_pd, evens evens_256_64
+    load_evens load_evens_256_64,
+    max _mm256_max_pd, min _mm256_min_pd, add _mm256_add_pd, evens evens_256_64
 );
 token!(
     Avx2<i16>, __m256i, lanes 16, pixels 6, fused false, shim with_avx2,

@@ -1,6 +1,6 @@
 //! Micro-kernel for several output channels of the same input channels: every vector of the input serves all of them.
 
-use super::slide::write;
+use super::ending::Ending;
 use crate::simd::{Operation, Simd};
 
 /// Output channels whose sums are held at once.
@@ -32,6 +32,8 @@ pub(super) struct Channels<'a, T> {
     /// Added at last, if not null.
     pub bias: *const T,
     pub bias_pitch: isize,
+    /// The least value and the largest.
+    pub bounds: Option<[T; 2]>,
 }
 
 impl<T: Copy> Operation<T> for &Channels<'_, T> {
@@ -123,12 +125,13 @@ impl<T: Copy> Channels<'_, T> {
             }
             for channel in 0..C {
                 let at = channel as isize;
-                let bias = if self.bias.is_null() { None } else { Some(simd.splat(*self.bias.offset(at * self.bias_pitch))) };
+                let bias = if self.bias.is_null() { None } else { Some(*self.bias.offset(at * self.bias_pitch)) };
+                let ending = Ending { bias, bounds: self.bounds }.vectors(simd);
                 for vector in 0..V {
                     let At { row, column } = places[vector];
                     let to = self.to.offset(at * self.to_channel + row as isize * self.to_row).add(column);
                     let room = if self.whole { S::LANES } else { self.width - column };
-                    write(simd, bias, to, room, sums[channel][vector]);
+                    ending.write(simd, to, room, sums[channel][vector]);
                 }
             }
         }

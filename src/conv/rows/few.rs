@@ -1,6 +1,6 @@
 //! Few rows of one vector: all their sums are held at once, so that none waits for another and no row is begun or ended in between.
 
-use super::slide::{Slide, write};
+use super::slide::Slide;
 use crate::simd::Simd;
 
 /// Whether these are few rows. With cheap masks blocks of rows slide down instead.
@@ -15,7 +15,7 @@ pub(super) fn few<S: Simd>(rows: usize, width: usize) -> bool {
 #[inline(always)]
 pub(super) unsafe fn few_rows<S: Simd, const R: usize>(simd: S, slide: &Slide<S::Scalar>) {
     let [mut room, less] = slide.room::<S>(0, R);
-    let bias = slide.bias.map(|bias| simd.splat(bias));
+    let ending = slide.ending.vectors(simd);
     let mut sums = [simd.zero(); R];
     // SAFETY: by the contract of this function.
     unsafe {
@@ -36,7 +36,7 @@ pub(super) unsafe fn few_rows<S: Simd, const R: usize>(simd: S, slide: &Slide<S:
             }
         }
         for row in 0..R {
-            write(simd, bias, slide.to.wrapping_offset(row as isize * slide.to_pitch), room, sums[row]);
+            ending.write(simd, slide.to.wrapping_offset(row as isize * slide.to_pitch), room, sums[row]);
             room -= less;
         }
     }

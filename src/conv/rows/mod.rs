@@ -2,6 +2,7 @@
 
 mod channels;
 mod classes;
+mod ending;
 mod few;
 mod long;
 mod outputs;
@@ -15,6 +16,7 @@ mod weights;
 use std::ops::Range;
 
 use self::classes::Classes;
+use self::ending::Ending;
 use self::long::{Long, Segments};
 use self::outputs::Outputs;
 use self::place::{Place, Source};
@@ -215,7 +217,7 @@ impl<E: Element<Accumulator: Lanes>> Tasks<'_, E> {
             to: std::ptr::null_mut(),
             to_pitch: 0,
             whole: false,
-            bias: None,
+            ending: Ending::NONE,
         };
         let (kernel, output) = (Kernel::new(shape, &axes, weight), (0..3).map(first).sum());
         let in_place = in_place.is_some();

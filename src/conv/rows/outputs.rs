@@ -1,6 +1,7 @@
 //! The outputs of a tile at one depth: computed by the kernel that fits, and written.
 
 use super::channels::Channels;
+use super::ending::Ending;
 use super::place::Place;
 use super::slide::Slide;
 use super::{Frame, Rows, divided_up};
@@ -38,6 +39,7 @@ impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
         let target = self.output.channel(image, channel).cast::<E::Accumulator>().wrapping_offset(start);
         let row_step = place.axes[1].output_step as isize * strides[3];
         let bias = self.epilogue.bias.as_ref().map(|bias| bias.get([0, 0, 0, 0, channel]).widen());
+        let ending = Ending { bias, bounds: self.epilogue.bounds() };
         for tap_depth in 0..depth {
             let input_plane = z * source.pixel_steps[0] + tap_depth * source.tap_steps[0];
             let there = source.inside[0][0] <= input_plane && input_plane < source.inside[0][1];
@@ -65,7 +67,7 @@ impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
                         to: if written { target.wrapping_offset(class as isize * row_step) } else { stored },
                         to_pitch: if written { classes.count as isize * row_step } else { frame.slide.from_pitch },
                         whole: !written,
-                        bias: bias.filter(|_| written),
+                        ending: if written { ending } else { Ending::NONE },
                         ..frame.slide
                     };
                     simd.outlined(&slide);
@@ -106,16 +108,17 @@ impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
             whole: !straight,
             bias: bias.map_or(std::ptr::null(), |bias| bias.get([0, 0, 0, 0, channel]) as *const E).cast(),
             bias_pitch: bias.map_or(0, |bias| bias.strides()[4]),
+            bounds: self.epilogue.bounds().filter(|_| *straight),
         };
         simd.outlined(&channels);
         self.finish(outputs, *straight, sums);
     }
 
-    /// What is left to be done: residual and activation where outputs are `written` with their bias, else everything.
+    /// What is left to be done: what follows bias and bounds where outputs are `written`, else everything.
     #[inline(always)]
     pub(super) fn finish(&self, outputs: &Outputs<'_, E::Accumulator>, written: bool, sums: &mut [E::Accumulator]) {
         let Rows { epilogue, output, .. } = self;
-        if written && epilogue.ends_with_bias() {
+        if written && epilogue.ends_with_bounds() {
             return;
         }
         let &Outputs { frame: Frame { place: Place { axes, tile, .. }, pitch, .. }, image, channel, count, z, .. } = outputs;

@@ -3,6 +3,7 @@
 //! Each input row is read once for all output rows that it serves. Their sums stay in registers: a step down begins the sums
 //! of one row and ends those of another. Tap rows beyond what the registers hold take another pass over the stored sums.
 
+use super::ending::Ending;
 use super::few::{few, few_rows};
 use super::three::{blocks_of_three, three_by_three};
 use crate::simd::{Operation, Simd};
@@ -47,8 +48,7 @@ pub(super) struct Slide<T> {
     pub to_pitch: isize,
     /// Whether `to` has room for whole vectors.
     pub whole: bool,
-    /// Added at last.
-    pub bias: Option<T>,
+    pub ending: Ending<T>,
 }
 
 /// The most output rows whose sums are held at once: fewer where a multiply-add is no single instruction.
@@ -248,7 +248,7 @@ unsafe fn strip<S: Simd, const M: usize, const V: usize, const ENDS: bool>(simd:
     // Tap rows of the oldest live output within a step.
     let oldest = slide.tap_rows - (M - 1) * slide.step;
     let ends = [0, V - 1].map(|vector| if ENDS { slide.bits(column + places[vector]) } else { u64::MAX });
-    let bias = slide.bias.map(|bias| simd.splat(bias));
+    let ending = slide.ending.vectors(simd);
     let mut sums = [[simd.zero(); V]; M];
     // SAFETY: by the contract of this function.
     unsafe {
@@ -273,7 +273,7 @@ unsafe fn strip<S: Simd, const M: usize, const V: usize, const ENDS: bool>(simd:
                 for vector in 0..V {
                     // Without masks only a single vector may be wider than its row.
                     let room = if vector + 1 == V && (V == 1 || S::MASKS) { room } else { S::LANES };
-                    write(simd, bias, to.add(places[vector]), room, sums[M - 1][vector]);
+                    ending.write(simd, to.add(places[vector]), room, sums[M - 1][vector]);
                 }
                 room -= less;
                 to = to.wrapping_offset(slide.to_pitch);
@@ -282,25 +282,6 @@ unsafe fn strip<S: Simd, const M: usize, const V: usize, const ENDS: bool>(simd:
                 sums[older] = sums[older - 1];
             }
             sums[0] = [simd.zero(); V];
-        }
-    }
-}
-
-/// The lanes for which there is room.
-///
-/// # Safety
-/// `room` elements at `to`, or a vector of them, are this thread's own.
-#[inline(always)]
-pub(super) unsafe fn write<S: Simd>(simd: S, bias: Option<S::Vector>, to: *mut S::Scalar, room: usize, mut sum: S::Vector) {
-    if let Some(bias) = bias {
-        sum = simd.add(sum, bias);
-    }
-    // SAFETY: by the contract of this function.
-    unsafe {
-        if room >= S::LANES {
-            simd.store(to, sum);
-        } else {
-            simd.store_some(to, sum, room);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Three by three taps, whose weights stay in registers.
 
-use super::slide::{Slide, shifted, write};
+use super::slide::{Slide, shifted};
 use crate::simd::Simd;
 
 /// `V` vectors of every row, from vector `first` on; `STEP` rows and `APART` columns lie between outputs.
@@ -58,7 +58,7 @@ unsafe fn vectors<S: Simd, const STEP: usize, const APART: usize, const V: usize
             }
         }
     }
-    let bias = slide.bias.map(|bias| simd.splat(bias));
+    let ending = slide.ending.vectors(simd);
     let mut sums = [[simd.zero(); V]; 3];
     // SAFETY: by the contract of this function.
     unsafe {
@@ -112,7 +112,7 @@ unsafe fn vectors<S: Simd, const STEP: usize, const APART: usize, const V: usize
                     // Without masks only a single vector may be wider than its row.
                     let partial = BLOCKS || vector + 1 == V && (V == 1 || S::MASKS);
                     let room = if partial { room } else { S::LANES };
-                    write(simd, bias, to, room, sums[live - 1][vector]);
+                    ending.write(simd, to, room, sums[live - 1][vector]);
                 }
                 room -= less;
             }
