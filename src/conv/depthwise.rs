@@ -20,6 +20,8 @@ pub(super) struct PixelVectors<'a, T> {
     pub fresh: bool,
     /// Added at last, one element a channel.
     pub bias: Option<&'a [T]>,
+    /// Then the least value and the largest.
+    pub bounds: Option<[T; 2]>,
 }
 
 impl<T> Operation<T> for PixelVectors<'_, T> {
@@ -106,6 +108,12 @@ unsafe fn rows<S: Simd, const C: usize, const V: usize>(
                 let bias = simd.splat(*bias.get_unchecked(channel));
                 for vector in 0..V {
                     accumulators[channel][vector] = simd.add(accumulators[channel][vector], bias);
+                }
+            }
+            if let Some(bounds) = job.bounds {
+                let [least, most] = bounds.map(|bound| simd.splat(bound));
+                for vector in 0..V {
+                    accumulators[channel][vector] = simd.clamp(accumulators[channel][vector], least, most);
                 }
             }
             for vector in 0..V {

@@ -25,6 +25,8 @@ pub(super) struct Pixels<'a, T> {
     pub fresh: bool,
     /// Added at last, one element a lane.
     pub bias: Option<&'a [T]>,
+    /// Then the least value and the largest.
+    pub bounds: Option<[T; 2]>,
 }
 
 impl<T> Operation<T> for Pixels<'_, T> {
@@ -117,6 +119,14 @@ unsafe fn tile<S: Simd, const P: usize, const V: usize>(
                 let bias = simd.load(bias.as_ptr().add(vector * S::LANES));
                 for pixel in 0..P {
                     accumulators[pixel][vector] = simd.add(accumulators[pixel][vector], bias);
+                }
+            }
+        }
+        if let Some(bounds) = with.bounds {
+            let [least, most] = bounds.map(|bound| simd.splat(bound));
+            for pixel in 0..P {
+                for vector in 0..V {
+                    accumulators[pixel][vector] = simd.clamp(accumulators[pixel][vector], least, most);
                 }
             }
         }

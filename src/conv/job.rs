@@ -217,7 +217,8 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
                                     (taps, runs),
                                     panel.data,
                                     block,
-                                    (number == 0, bias),
+                                    [number == 0, last],
+                                    bias,
                                     sums,
                                 );
                             }
@@ -316,19 +317,21 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         (taps, runs): (&[u32], Option<&Runs>),
         panel: &[E::Accumulator],
         block: Block,
-        (fresh, bias): (bool, Option<&[E::Accumulator]>),
+        [fresh, last]: [bool; 2],
+        bias: Option<&[E::Accumulator]>,
         (sums, step): (&mut [E::Accumulator], usize),
     ) {
         let Plan { algorithm, lanes, .. } = self.passes.plan;
         let patch = patch.pointer;
+        let bounds = self.epilogue.bounds().filter(|_| last);
         match algorithm {
             Algorithm::Direct => {
                 let vectors = block.lanes / lanes;
-                dispatch(self.isa, Pixels { patch, pixels, taps, runs, panel, sums, step, vectors, fresh, bias });
+                dispatch(self.isa, Pixels { patch, pixels, taps, runs, panel, sums, step, vectors, fresh, bias, bounds });
             }
             Algorithm::Depthwise | Algorithm::Rows => {
                 let channels = block.lanes;
-                dispatch(self.isa, PixelVectors { patch, vectors: pixels, taps, panel, sums, channels, fresh, bias });
+                dispatch(self.isa, PixelVectors { patch, vectors: pixels, taps, panel, sums, channels, fresh, bias, bounds });
             }
         }
     }
@@ -365,6 +368,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
                 channels: block.outputs(shape),
                 places: Places { output: &work.places[range], residual },
                 sums: work.sums,
+                bounded: true,
                 layout,
             },
         );

@@ -28,6 +28,8 @@ pub(super) struct Write<'a, E: Element> {
     pub channels: Range<usize>,
     pub places: Places<'a>,
     pub sums: &'a mut [E::Accumulator],
+    /// Whether [bounds](Epilogue::bounds) have been applied.
+    pub bounded: bool,
     pub layout: Layout<'a, E::Accumulator>,
 }
 
@@ -46,9 +48,10 @@ impl<E: Element<Accumulator: Lanes>> Operation<E::Accumulator> for Write<'_, E> 
 
     #[inline(always)]
     fn run<S: Simd<Scalar = E::Accumulator>>(self, simd: S) {
-        let Write { output, epilogue, image, channels, places, sums, layout } = self;
+        let Write { output, epilogue, image, channels, places, sums, bounded, layout } = self;
         let (channel, channels) = (channels.start, channels.len());
-        let target = Target { output, epilogue, image, places };
+        let bounded = bounded && epilogue.bounds().is_some();
+        let target = Target { output, epilogue, image, places, bounded };
         match layout {
             Layout::Pixels { lanes, step, rows } => {
                 let (runs, residual_runs) = (Runs::of(places.output, step), Runs::of(places.residual, 1));
@@ -117,6 +120,8 @@ struct Target<'a, E: Element> {
     epilogue: &'a Epilogue<'a, E>,
     image: usize,
     places: Places<'a>,
+    /// Whether nothing follows the sums, to which bounds have been applied.
+    bounded: bool,
 }
 
 impl<E: Element<Accumulator: Lanes>> Target<'_, E> {
@@ -139,7 +144,7 @@ impl<E: Element<Accumulator: Lanes>> Target<'_, E> {
     fn finish_all(&self, sums: &mut [E::Accumulator]) -> bool {
         let Epilogue { residual, activation, .. } = self.epilogue;
         let alike = residual.is_none() && !activation.knows_channels();
-        if alike {
+        if alike && !self.bounded {
             self.epilogue.activate(0, sums);
         }
         alike
@@ -233,7 +238,9 @@ impl<E: Element<Accumulator: Lanes>> Target<'_, E> {
         if self.epilogue.residual.is_some() {
             self.add_residual(channel, sums, self.places.residual[vector], residual_step);
         }
-        self.epilogue.activate(channel, sums);
+        if !self.bounded {
+            self.epilogue.activate(channel, sums);
+        }
         // SAFETY: the places are this task's own.
         unsafe {
             let to = self.output.channel(self.image, channel).offset(self.places.output[vector]);

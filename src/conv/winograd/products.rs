@@ -38,6 +38,7 @@ impl<T> Operation<T> for Products<'_, T> {
                 vectors: self.vectors,
                 fresh: true,
                 bias: None,
+                bounds: None,
             }
             .run(simd);
         }

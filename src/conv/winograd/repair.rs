@@ -58,6 +58,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
             vectors: block.lanes / problem.plan.lanes,
             fresh: true,
             bias: problem.epilogue.bias_of(block.outputs(problem.shape), work.bias),
+            bounds: None,
         };
         dispatch(problem.isa, pixels);
     }

@@ -231,6 +231,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, '_, E> {
             channels: block.outputs(shape),
             places: Places { output: &work.places[..pixels], residual },
             sums: work.sums,
+            bounded: false,
             layout: Layout::Pixels { lanes: block.lanes, step: self.output.strides()[4], rows: work.rows },
         };
         dispatch(isa, write);
