@@ -111,7 +111,7 @@ unsafe fn rows<S: Simd, const C: usize, const V: usize>(
                 }
             }
             if let Some(bounds) = job.bounds {
-                let [least, most] = bounds.map(|bound| simd.splat(bound));
+                let [least, most] = [simd.splat(bounds[0]), simd.splat(bounds[1])];
                 for vector in 0..V {
                     accumulators[channel][vector] = simd.clamp(accumulators[channel][vector], least, most);
                 }

@@ -123,7 +123,7 @@ unsafe fn tile<S: Simd, const P: usize, const V: usize>(
             }
         }
         if let Some(bounds) = with.bounds {
-            let [least, most] = bounds.map(|bound| simd.splat(bound));
+            let [least, most] = [simd.splat(bounds[0]), simd.splat(bounds[1])];
             for pixel in 0..P {
                 for vector in 0..V {
                     accumulators[pixel][vector] = simd.clamp(accumulators[pixel][vector], least, most);

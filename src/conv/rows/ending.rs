@@ -17,10 +17,15 @@ impl<T> Ending<T> {
 
     #[inline(always)]
     pub fn vectors<S: Simd<Scalar = T>>(self, simd: S) -> Ending<S::Vector> {
-        Ending {
-            bias: self.bias.map(|bias| simd.splat(bias)),
-            bounds: self.bounds.map(|[least, most]| [simd.splat(least), simd.splat(most)]),
+        // No closures around vector operations: one that is not inlined would lose the instruction set.
+        let mut vectors = Ending::NONE;
+        if let Some(bias) = self.bias {
+            vectors.bias = Some(simd.splat(bias));
         }
+        if let Some([least, most]) = self.bounds {
+            vectors.bounds = Some([simd.splat(least), simd.splat(most)]);
+        }
+        vectors
     }
 }
 

@@ -57,7 +57,10 @@ impl<T: Accumulator> Operation<T> for Output<'_, T> {
                         let values = transform::output(simd, row);
                         for x in 0..width {
                             spoiled = simd.multiply_add(values[x], simd.zero(), spoiled);
-                            let value = bias.map_or(values[x], |bias| simd.add(values[x], simd.load(bias.as_ptr().add(lane))));
+                            let mut value = values[x];
+                            if let Some(bias) = bias {
+                                value = simd.add(value, simd.load(bias.as_ptr().add(lane)));
+                            }
                             simd.store(to.add((y * columns + x * form.dilation) * lanes), value);
                         }
                     }
