@@ -16,7 +16,8 @@ import convrs
 import strategies
 from convrs import check, nn
 from operators import OPERATORS, Call, Operator, of
-from test_nn import ACTIVATIONS, SMOOTH, layer_of
+from test_nn import layer_of
+from test_nn_steps import FIVE_CHANNELS
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -134,9 +135,9 @@ def test_every_layer_is_the_reference(operator: Operator, data: st.DataObject) -
     agrees(data.draw(strategies.calls(operator, dtype, layouts=False)), by_layer)
 
 
-@pytest.mark.parametrize("name", [*ACTIVATIONS, *SMOOTH])
+@pytest.mark.parametrize("name", FIVE_CHANNELS)
 def test_steps_behind_the_sum(name: str) -> None:
-    activation = {**ACTIVATIONS, **SMOOTH}[name][0]
+    activation = FIVE_CHANNELS[name][0]
     layer = nn.Conv2d.from_weights(np.ones((5, 3, 3, 3)), padding="same", stride=2, activation=activation)
     image, residual = torch.randn(2, 3, 9, 11).double(), torch.randn(2, 5, 5, 6).double()
     moved, out = layer.to(CUDA), torch.empty(2, 5, 5, 6, device=CUDA, dtype=torch.float64)

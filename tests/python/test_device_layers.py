@@ -19,7 +19,8 @@ from convrs import check, nn
 from fake_device import FakeDevice
 from operators import Call, Operator, of
 from test_libraries import CUDA, Foreign, library  # noqa: F401 (a fixture)
-from test_nn import ACTIVATIONS, LAYERS, SMOOTH, layer_of
+from test_nn import LAYERS, layer_of
+from test_nn_steps import FIVE_CHANNELS
 
 CONVOLUTIONS = of("conv", "conv_transpose")
 X = torch.arange(24.0).reshape(1, 2, 12)
@@ -49,13 +50,13 @@ def test_every_layer_is_the_reference(operator: Operator, data: st.DataObject) -
 
 
 @pytest.mark.parametrize("batch", [(2,), ()], ids=["batch", "no batch"])
-@pytest.mark.parametrize("name", [*ACTIVATIONS, *SMOOTH])
+@pytest.mark.parametrize("name", FIVE_CHANNELS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_steps_behind_the_sum(name: str, dtype: str, batch: tuple[int, ...]) -> None:
     generator = np.random.default_rng(0)
     shapes = [(*batch, 3, 9, 11), (5, 3, 3, 3), (5,), (*batch, 5, 9, 11)]
     image, weight, bias, residual = (generator.standard_normal(shape).astype(dtype) for shape in shapes)
-    activation = {**ACTIVATIONS, **SMOOTH}[name][0]
+    activation = FIVE_CHANNELS[name][0]
     layer = nn.Conv2d.from_weights(weight, bias, padding="same", activation=activation, algorithm="direct")
     with FakeDevice():
         actual = layer.to("cuda")(torch.from_numpy(image), torch.from_numpy(residual))
@@ -64,9 +65,9 @@ def test_steps_behind_the_sum(name: str, dtype: str, batch: tuple[int, ...]) -> 
     np.testing.assert_allclose(actual.numpy(), layer(image, residual), rtol=slack, atol=slack)
 
 
-@pytest.mark.parametrize("name", [*ACTIVATIONS, *SMOOTH])
+@pytest.mark.parametrize("name", FIVE_CHANNELS)
 def test_nan_passes_through_every_activation(name: str) -> None:
-    activation = {**ACTIVATIONS, **SMOOTH}[name][0]
+    activation = FIVE_CHANNELS[name][0]
     layer = nn.Conv1d.from_weights(np.ones((5, 1, 1), np.float32), activation=activation)
     with FakeDevice():
         assert layer.to("cuda")(torch.full((1, 1, 3), torch.nan)).isnan().all()

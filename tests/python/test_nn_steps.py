@@ -44,6 +44,8 @@ SMOOTH: dict[str, tuple[Any, Step]] = {
     "gelu": ("gelu", functional.gelu),
 }
 
+FIVE_CHANNELS = {**exact(5), **SMOOTH}
+
 KERNELS: dict[str, tuple[type, tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
     "channels in vectors": (nn.Conv2d, (2, 24, 9, 21), (40, 24, 3, 3), {"padding": 1}),
     "one by one": (nn.Conv2d, (1, 70, 20, 19), (41, 70, 1, 1), {}),
@@ -127,8 +129,8 @@ def test_smooth_steps_of_all_float32(name: str) -> None:
     assert error.max() <= 4
 
 
-@pytest.mark.parametrize("name", [*exact(5), *SMOOTH])
+@pytest.mark.parametrize("name", FIVE_CHANNELS)
 def test_nan_passes_through_every_activation(name: str) -> None:
-    activation = {**exact(5), **SMOOTH}[name][0]
+    activation = FIVE_CHANNELS[name][0]
     layer = nn.Conv1d.from_weights(np.ones((5, 1, 1), np.float32), activation=activation)
     assert np.isnan(layer(np.full((1, 1, 3), np.nan, np.float32))).all()
