@@ -14,7 +14,7 @@ pub struct SharedOutput<'a, T> {
     lifetime: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: the only access is `write_row`, whose callers promise disjoint elements.
+// SAFETY: it is written through `write_row`, `channel` and `at` alone, whose callers promise disjoint elements.
 unsafe impl<T: Send> Send for SharedOutput<'_, T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for SharedOutput<'_, T> {}
@@ -64,16 +64,12 @@ impl<'a, T: Copy> SharedOutput<'a, T> {
         if count == 0 {
             return;
         }
-        for axis in 0..RANK - 1 {
-            assert!(index[axis] < self.shape[axis]);
-        }
         assert!(index[RANK - 1] + (count - 1) * step < self.shape[RANK - 1]);
-        let start: isize = (0..RANK).map(|axis| index[axis] as isize * self.strides[axis]).sum();
+        let row = self.at(index);
         let stride = step as isize * self.strides[RANK - 1];
         // SAFETY: first and last element are inside the shape (asserted), so every one between is; the view that was
         // borrowed promises them; the caller promises that nobody else touches them.
         unsafe {
-            let row = self.pointer.offset(start);
             if stride == 1 {
                 for position in 0..count {
                     *row.add(position) = value(position);

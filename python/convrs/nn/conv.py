@@ -321,18 +321,9 @@ class _ConvTranspose(_Layer):
             raise ValueError(f'padding_mode is "{padding_mode}": a transposed convolution knows "zeros" only')
         shape = (in_channels, _per_group("out_channels", out_channels, groups), *_each(kernel_size, self.spatial))
         weight, drawn = _drawn(shape, out_channels, dtype)
+        added = drawn if bias else None
         self._plan(
-            weight,
-            drawn if bias else None,
-            stride,
-            padding,
-            output_padding,
-            dilation,
-            groups,
-            "zeros",
-            activation,
-            algorithm,
-            device,
+            weight, added, stride, padding, output_padding, dilation, groups, "zeros", activation, algorithm, device
         )
 
     @classmethod
@@ -370,17 +361,7 @@ class _ConvTranspose(_Layer):
         """
         layer = cls.__new__(cls)
         layer._plan(
-            weight,
-            bias,
-            stride,
-            padding,
-            output_padding,
-            dilation,
-            groups,
-            "zeros",
-            activation,
-            algorithm,
-            device,
+            weight, bias, stride, padding, output_padding, dilation, groups, "zeros", activation, algorithm, device
         )
         return layer
 
