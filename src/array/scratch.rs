@@ -13,6 +13,11 @@ pub const CALL_BYTES: usize = 4 << 20;
 /// The rest: a task that needs more gives up what the last call left.
 const TASK_BYTES: usize = SCRATCH_BYTES - CALL_BYTES;
 
+/// Bytes of a page, and of one that covers as much as hundreds of them; on a system with others the advice is refused or void.
+#[cfg(target_os = "linux")]
+const PAGE: usize = 4 << 10;
+#[cfg(target_os = "linux")]
+const HUGE_PAGE: usize = 2 << 20;
 /// Cache lines, so that no vector load of a panel straddles two.
 const ALIGNMENT: usize = 64;
 
@@ -90,7 +95,10 @@ pub struct Aligned<T> {
 impl<T: Plain> Aligned<T> {
     /// `count` zeros.
     pub fn zeros(count: usize) -> Self {
-        let lines = vec![Line([0; ALIGNMENT]); (count * size_of::<T>()).div_ceil(ALIGNMENT)];
+        let needed = (count * size_of::<T>()).div_ceil(ALIGNMENT);
+        let mut lines = Vec::with_capacity(needed);
+        prefer_huge_pages(&lines);
+        lines.resize(needed, Line([0; ALIGNMENT]));
         Aligned { lines, count, element: std::marker::PhantomData }
     }
 }
@@ -108,4 +116,17 @@ impl<T: Plain> std::ops::DerefMut for Aligned<T> {
         // SAFETY: as above, and the lines are ours alone.
         unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.count) }
     }
+}
+
+/// Asks for huge pages before memory is touched: kernels walk through megabytes of weights, and would miss the TLB at every page.
+fn prefer_huge_pages(lines: &Vec<Line>) {
+    #[cfg(target_os = "linux")]
+    if lines.capacity() * ALIGNMENT >= HUGE_PAGE {
+        let start = lines.as_ptr() as usize;
+        let (first, end) = (start.next_multiple_of(PAGE), (start + lines.capacity() * ALIGNMENT) / PAGE * PAGE);
+        // SAFETY: whole pages within the lines' memory; the advice changes no content.
+        unsafe { libc::madvise(first as *mut _, end - first, libc::MADV_HUGEPAGE) };
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = lines;
 }

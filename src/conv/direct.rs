@@ -3,6 +3,10 @@
 use super::regions::{Run, Runs};
 use crate::simd::{Operation, Simd};
 
+/// How far ahead of its use the panel is asked for: the first pixels to meet it find it beyond the L2 cache.
+const AHEAD_BYTES: usize = 2 << 10;
+const LINE_BYTES: usize = 64;
+
 /// A run of pixels of one tile against one packed panel.
 pub(super) struct Pixels<'a, T> {
     /// Start of the patch.
@@ -103,6 +107,9 @@ unsafe fn tile<S: Simd, const P: usize, const V: usize>(
                     let mut weights = [simd.zero(); V];
                     for (vector, weight) in weights.iter_mut().enumerate() {
                         *weight = simd.load(panel.add(vector * S::LANES));
+                    }
+                    for bytes in (0..V * size_of::<S::Vector>()).step_by(LINE_BYTES) {
+                        simd.prefetch(panel.wrapping_byte_add(AHEAD_BYTES + bytes));
                     }
                     for pixel in 0..P {
                         let x = simd.splat(*pointers[pixel].wrapping_add(*tap as usize));
