@@ -1,7 +1,7 @@
 //! Micro-kernel with output channels in the vectors: one pointer per output pixel, one table of offsets for all taps.
 
 use super::regions::{Run, Runs};
-use crate::simd::{Operation, Simd};
+use crate::simd::{Operation, Simd, prefetch};
 
 /// How far ahead of its use the panel is asked for: the first pixels to meet it find it beyond the L2 cache.
 const AHEAD_BYTES: usize = 2 << 10;
@@ -109,7 +109,7 @@ unsafe fn tile<S: Simd, const P: usize, const V: usize>(
                         *weight = simd.load(panel.add(vector * S::LANES));
                     }
                     for bytes in (0..V * size_of::<S::Vector>()).step_by(LINE_BYTES) {
-                        simd.prefetch(panel.wrapping_byte_add(AHEAD_BYTES + bytes));
+                        prefetch(panel.wrapping_byte_add(AHEAD_BYTES + bytes));
                     }
                     for pixel in 0..P {
                         let x = simd.splat(*pointers[pixel].wrapping_add(*tap as usize));

@@ -35,12 +35,17 @@ impl<'a, E: Element<Accumulator: Lanes>> Epilogue<'a, E> {
 
     /// What follows the bias if it is no more than bounds: the least value and the largest.
     pub(super) fn bounds(&self) -> Option<[E::Accumulator; 2]> {
+        self.bounds_of_activation().filter(|_| self.residual.is_none())
+    }
+
+    /// The activation if it is no more than bounds.
+    pub(super) fn bounds_of_activation(&self) -> Option<[E::Accumulator; 2]> {
         let bounds = match *self.activation {
             Activation::Relu => [0.0, f64::INFINITY],
             Activation::Clamp { min, max } => [min, max],
             _ => return None,
         };
-        self.residual.is_none().then(|| bounds.map(E::Accumulator::from_f64))
+        Some(bounds.map(E::Accumulator::from_f64))
     }
 
     /// Whether bias and bounds are all.
@@ -79,6 +84,20 @@ impl<'a, E: Element<Accumulator: Lanes>> Epilogue<'a, E> {
             }
         }
         self.activate(index[1], sums);
+    }
+
+    /// Adds elements of a channel of the residual, if there is one: from `place` on, counted from the channel's first, `step` apart.
+    #[inline(always)]
+    pub(super) fn add_residual(&self, [image, channel]: [usize; 2], place: isize, step: isize, sums: &mut [E::Accumulator]) {
+        let Some(residual) = &self.residual else { return };
+        // SAFETY: image and channel are inside the residual, which has the output's shape and an element at each place.
+        unsafe {
+            let from = residual.pointer().offset(residual.offset([image, channel, 0, 0, 0]) + place);
+            for (at, sum) in sums.iter_mut().enumerate() {
+                let value = if step == 1 { from.add(at) } else { from.offset(at as isize * step) };
+                *sum = sum.plus((*value).widen());
+            }
+        }
     }
 
     /// The last step. A function of its own: the code of all activations would be part of every kernel.

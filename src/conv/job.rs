@@ -33,7 +33,7 @@ pub(super) struct Job<'a, E: Element> {
 }
 
 /// The number of the chunk that is brought in, and where it lies: the passes of a task may share it.
-type Stage<T> = Option<(usize, Patch<T>)>;
+pub(super) type Stage<T> = Option<(usize, Patch<T>)>;
 
 impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
     /// Some of the tasks.
@@ -152,6 +152,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         let (shape, plan, axes) = (self.shape, &self.passes.plan, &together.axes[0]);
         let (images, step) = (task.images.1, self.pixel_step());
         let chunks = Chunks::of(shape, axes, plan);
+        let blocks = task.firsts.len().div_ceil(plan.block) * self.passes.count();
         let regions = self.regions(axes, &task.tile);
         // Weights that are packed are known.
         let finite = matches!(self.weights, Weights::Packed(panels, _) if panels.finite());
@@ -163,6 +164,9 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         }
         let entries = regions.iter().map(|region| region.places(images, step)).sum();
         let piece = if plan.algorithm == Algorithm::Direct { plan.piece } else { plan.piece / plan.lanes };
+        if self.is_straight(together, &regions) && self.straight(together, task, (&regions, inside), work, stage) {
+            return;
+        }
         // Offsets of these passes' taps and pixels are not those of the passes before.
         let (mut offsets, mut runs) = (None, Vec::new());
         for first in task.firsts.clone().step_by(plan.block) {
@@ -178,7 +182,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
                     let chunk = chunks.get(number);
                     let patch = match *stage {
                         Some((staged, patch)) if staged == number => patch,
-                        _ => self.bring_in(axes, task, (chunk, inside), work),
+                        _ => self.bring_in(axes, task, (chunk, inside), blocks, work),
                     };
                     *stage = Some((number, patch));
                     if offsets != Some(number) {
@@ -246,15 +250,16 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         if member > 0 { Chunks::of(self.shape, axes, &self.passes.plan).get(0) } else { chunk }
     }
 
-    /// The input of a chunk, in place or staged: that of all passes of the task, where they share it.
-    fn bring_in(
+    /// The input of a chunk, in place or staged: that of all passes of the task, where they share it. So many blocks read it.
+    pub(super) fn bring_in(
         &self,
         axes: &[AxisPass; 3],
         task: &Task,
         (chunk, inside): (Chunk, bool),
+        blocks: usize,
         work: &mut Buffers<'_, E::Accumulator>,
     ) -> Patch<E::Accumulator> {
-        let Task { tile, images, group, ref firsts } = *task;
+        let Task { tile, images, group, .. } = *task;
         let (pass, chunk, tile) = match self.union() {
             Some(union) => {
                 let size = std::array::from_fn(|axis| self.passes.plan.tile[axis].min(union[axis].outputs - tile.start[axis]));
@@ -265,7 +270,6 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         };
         let inside = inside && self.passes.count() == 1;
         let request = Request { shape: self.shape, pass, tile, chunk, images, group, pixel_lanes: self.pixel_lanes(), inside };
-        let blocks = firsts.len().div_ceil(self.passes.plan.block) * self.passes.count();
         let in_place =
             if request.is_worth_a_copy(self.input, blocks, self.passes.plan.lanes) { None } else { request.in_place(self.input) };
         in_place.unwrap_or_else(|| request.staged(self.isa, self.input, work.patch))
@@ -277,7 +281,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
     }
 
     /// Writes the offsets of the pixels of so many images and of each pass's taps in the patch.
-    fn offsets(
+    pub(super) fn offsets(
         &self,
         patch: &Patch<E::Accumulator>,
         together: &Together<'_>,

@@ -22,6 +22,7 @@ mod regions;
 mod rows;
 mod run;
 mod stage;
+mod straight;
 mod task;
 mod weights;
 mod winograd;

@@ -21,6 +21,8 @@ const DEPTHWISE_PIECE: usize = 1024;
 /// The largest stride along the width at which many output channels of one input channel are computed row by row: its columns are
 /// sorted by their residue, one at a time.
 const MOST_STRIDE: usize = 16;
+/// Bytes of two vectors of pixels, all input channels of them: see [`straight`].
+const STRAIGHT_BYTES: usize = 10 << 10;
 /// Output channels computed at once where pixels lie in the vectors.
 pub(super) const DEPTHWISE_CHANNELS: usize = 4;
 
@@ -79,7 +81,7 @@ fn algorithm(shape: &ConvShape, width: usize, lanes: usize) -> (Algorithm, usize
 }
 
 /// Whether a group is computed row by row: sums of so few products would cost less than transposing them.
-fn by_rows(shape: &ConvShape, pass: &[AxisPass; 3], lanes: usize) -> bool {
+fn by_rows(shape: &ConvShape, pass: &[AxisPass; 3], lanes: usize, size: usize) -> bool {
     let width = pass[2].outputs;
     let otherwise = algorithm(shape, width, lanes);
     if shape.in_channels == 1 {
@@ -96,13 +98,23 @@ fn by_rows(shape: &ConvShape, pass: &[AxisPass; 3], lanes: usize) -> bool {
         _ => of_pixels,
     };
     let copying = 3.0 * inputs * pass[2].input_step as f64;
-    let transposing = 25.0 * outputs;
+    let (of_channels, transposing) = match straight(shape, pass, lanes, size) {
+        true => (1.0 / filled(width, lanes), 6.0 * inputs + 3.0 * outputs),
+        false => (of_channels, 25.0 * outputs),
+    };
     !shape.transposed && outputs * products * of_pixels + copying < outputs * products * of_channels + transposing
+}
+
+/// Whether sums of [`Algorithm::Direct`] are computed with pixels in the vectors where pixels are neighbours in memory: one tap of
+/// so few input channels costs less than transposing the sums, and two vectors of pixels of all channels stay in the L1 cache.
+pub(super) fn straight(shape: &ConvShape, pass: &[AxisPass; 3], lanes: usize, size: usize) -> bool {
+    let one_tap = pass.iter().all(|axis| axis.taps == 1) && pass[2].input_step == 1;
+    one_tap && !shape.transposed && shape.in_channels <= STRAIGHT_BYTES / (2 * lanes * size)
 }
 
 /// Plans one pass of `shape` for vectors of `lanes` elements of `size` bytes.
 pub fn plan(shape: &ConvShape, pass: &[AxisPass; 3], lanes: usize, size: usize) -> Plan {
-    if by_rows(shape, pass, lanes)
+    if by_rows(shape, pass, lanes, size)
         && let Some(tile) = rows::tile(pass, shape.in_channels, lanes, size)
     {
         let chunk_taps = pass.map(|axis| axis.taps);

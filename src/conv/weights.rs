@@ -135,6 +135,11 @@ impl Panels {
         self.all_finite.fetch_and(finite, Ordering::Relaxed);
     }
 
+    /// The weights of a block and of those behind it.
+    pub fn from_block<'a, T>(&self, data: &'a [T], block: Block) -> &'a [T] {
+        &data[self.start(block.group * self.per_group + block.first / self.block)..]
+    }
+
     /// The weights of a block for a chunk of the taps of a pass.
     pub fn panel<'a, T>(&self, data: &'a [T], pass: usize, axes: &[AxisPass; 3], block: Block, chunk: &Chunk) -> Panel<'a, T> {
         let number = block.group * self.per_group + block.first / self.block;

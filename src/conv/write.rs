@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::epilogue::Epilogue;
 use super::plan::DIRECT_PIECE;
-use crate::array::{Accumulator, Element, SharedOutput};
+use crate::array::{Element, SharedOutput};
 use crate::simd::{Lanes, Operation, Simd, narrow_run};
 
 /// The place of a pixel that does not exist: some phases of a transposed convolution have one output less than others.
@@ -125,20 +125,6 @@ struct Target<'a, E: Element> {
 }
 
 impl<E: Element<Accumulator: Lanes>> Target<'_, E> {
-    /// Adds elements of a channel of the residual, if there is one: from `place` on, `step` apart.
-    #[inline(always)]
-    fn add_residual(&self, channel: usize, sums: &mut [E::Accumulator], place: isize, step: isize) {
-        let Some(residual) = &self.epilogue.residual else { return };
-        // SAFETY: image and channel are inside the residual, which has the output's shape and an element at each place.
-        unsafe {
-            let from = residual.pointer().offset(residual.offset([self.image, channel, 0, 0, 0]) + place);
-            for (at, sum) in sums.iter_mut().enumerate() {
-                let value = if step == 1 { from.add(at) } else { from.offset(at as isize * step) };
-                *sum = sum.plus((*value).widen());
-            }
-        }
-    }
-
     /// Turns the sums of all channels into values, if what remains to be done is the same for all.
     #[inline(always)]
     fn finish_all(&self, sums: &mut [E::Accumulator]) -> bool {
@@ -179,7 +165,7 @@ impl<E: Element<Accumulator: Lanes>> Target<'_, E> {
         let mut start = 0;
         for &end in &runs.ends[..runs.count] {
             let end = usize::from(end);
-            self.add_residual(channel, &mut row[start..end], self.places.residual[start], runs.step);
+            self.epilogue.add_residual([self.image, channel], self.places.residual[start], runs.step, &mut row[start..end]);
             start = end;
         }
         self.epilogue.activate(channel, row);
@@ -236,7 +222,7 @@ impl<E: Element<Accumulator: Lanes>> Target<'_, E> {
         (step, residual_step): (isize, isize),
     ) {
         if self.epilogue.residual.is_some() {
-            self.add_residual(channel, sums, self.places.residual[vector], residual_step);
+            self.epilogue.add_residual([self.image, channel], self.places.residual[vector], residual_step, sums);
         }
         if !self.bounded {
             self.epilogue.activate(channel, sums);

@@ -76,8 +76,6 @@ pub trait Simd: Copy + Send + Sync {
     fn zero(self) -> Self::Vector;
     /// All lanes `value`.
     fn splat(self, value: Self::Scalar) -> Self::Vector;
-    /// Asks for the cache line at an address, which need not be readable.
-    fn prefetch(self, line: *const Self::Scalar);
     /// Lanes from memory, unaligned.
     ///
     /// # Safety

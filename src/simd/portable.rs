@@ -39,8 +39,6 @@ impl<T: Accumulator, const N: usize> Simd for Portable<T, N> {
         [value; N]
     }
     #[inline(always)]
-    fn prefetch(self, _: *const T) {}
-    #[inline(always)]
     unsafe fn load(self, from: *const T) -> [T; N] {
         // SAFETY: the caller promises N readable elements.
         unsafe { from.cast::<[T; N]>().read_unaligned() }

@@ -62,11 +62,6 @@ macro_rules! token {
                 unsafe { $splat(value) }
             }
             #[inline(always)]
-            fn prefetch(self, line: *const $scalar) {
-                // SAFETY: a hint, which faults nowhere.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) }
-            }
-            #[inline(always)]
             unsafe fn load(self, from: *const $scalar) -> $vector {
                 // SAFETY: the token proves the instruction set, the caller the memory.
                 unsafe { $load(from.cast()) }
