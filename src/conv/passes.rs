@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::buffers::Sizes;
-use super::plan::{Algorithm, DIRECT_PIECE, DIRECT_PIXELS, PANEL_BYTES, PATCH_BYTES, Plan, extents, plan, plan_blocks};
+use super::plan::{Algorithm, DIRECT_PIECE, DIRECT_PIXELS, PANEL_BYTES, Plan, extents, patch_room, plan, plan_blocks};
 use crate::array::{Accumulator, CALL_BYTES, Element, View};
 use crate::error::Error;
 use crate::parallel::{for_each_chunk, num_threads};
@@ -98,13 +98,13 @@ impl Passes {
             && plan.algorithm != Algorithm::Rows
             && plan.chunk_taps == largest.map(|axis| axis.taps)
             && (packed || count == 1 || panels <= PANEL_BYTES)
-            && (count == 1 || extents(&plan, &union, plan.tile, union.map(|axis| axis.taps)) <= PATCH_BYTES / size))
-            .then_some(union);
+            && (count == 1 || extents(&plan, &union, plan.tile, union.map(|axis| axis.taps)) <= patch_room(lanes, size)))
+        .then_some(union);
         let staged = shared.unwrap_or(largest);
         // Elements of a channel of what is brought in, where all taps are.
         let channel = |plan: &Plan| extents(plan, &staged, plan.tile, staged.map(|axis| axis.taps)).max(1);
         if count > 1 && shared.is_some() {
-            plan.chunk_channels = plan.chunk_channels.min((PATCH_BYTES / size / channel(&plan)).max(1));
+            plan.chunk_channels = plan.chunk_channels.min((patch_room(lanes, size) / channel(&plan)).max(1));
         }
         let direct = plan.algorithm == Algorithm::Direct && shared.is_some();
         // Outputs that lie side by side are worth it where a sum has few taps, which are one chunk.
@@ -116,7 +116,7 @@ impl Passes {
         let mut images = 1;
         if direct && tiles == [1; 3] && shape.batch > 1 {
             let pixels: usize = plan.tile.iter().product();
-            let most = (DIRECT_PIXELS / pixels).min(PATCH_BYTES / size / (channel(&plan) * plan.chunk_channels));
+            let most = (DIRECT_PIXELS / pixels).min(patch_room(lanes, size) / (channel(&plan) * plan.chunk_channels));
             // All tiles of about as many.
             images = shape.batch.div_ceil(shape.batch.div_ceil(most.max(1)));
         }

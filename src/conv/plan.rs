@@ -5,8 +5,10 @@ use super::rows;
 use crate::array::{CALL_BYTES, SCRATCH_BYTES};
 use crate::shape::{AxisPass, ConvShape, PaddingMode};
 
-/// Bytes of the input that a tile reads: every block of output channels reads them again, from the L2 cache.
-pub(super) const PATCH_BYTES: usize = 384 << 10;
+/// Bytes of the input that a tile reads: every block of output channels reads them again, from the L2 cache, which is small in
+/// many processors with narrow vectors.
+const PATCH_BYTES: usize = 384 << 10;
+const PATCH_BYTES_OF_NARROW: usize = 256 << 10;
 /// Packed weights of one chunk of a block, or of all passes of a block, where a task packs them for itself.
 pub(super) const PANEL_BYTES: usize = 2 << 20;
 /// Pixels of a tile whose output channels lie in the vectors: enough to hide what bringing in the input costs.
@@ -61,6 +63,11 @@ impl Plan {
     pub fn chunk_len(&self) -> usize {
         self.chunk_channels * self.chunk_taps.iter().product::<usize>()
     }
+}
+
+/// Elements of the input that a tile reads at most, of `size` bytes.
+pub(super) fn patch_room(lanes: usize, size: usize) -> usize {
+    if lanes * size > 32 { PATCH_BYTES / size } else { PATCH_BYTES_OF_NARROW / size }
 }
 
 /// The share of a vector's lanes that `count` elements fill.
@@ -129,7 +136,7 @@ pub(super) fn plan_blocks(shape: &ConvShape, pass: &[AxisPass; 3], lanes: usize,
     let (algorithm, block) = algorithm(shape, pass[2].outputs, lanes);
     let pixels = if algorithm == Algorithm::Direct { DIRECT_PIXELS } else { DEPTHWISE_PIXELS };
     let piece = if algorithm == Algorithm::Direct { DIRECT_PIECE } else { DEPTHWISE_PIECE };
-    let patch = PATCH_BYTES / size;
+    let patch = patch_room(lanes, size);
     let mut plan = Plan { algorithm, lanes, block, tile: split(pass, pixels), piece, chunk_channels: 1, chunk_taps: [1; 3] };
     let taps = pass.map(|axis| axis.taps);
     // A tile is made smaller until all its input channels fit, or there is little left of it.
