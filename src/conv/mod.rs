@@ -1,7 +1,7 @@
 //! Convolution. [`plan`] chooses, `passes` cuts into tasks, `run` walks them: `patch` brings in the input with its halo, `pack`
-//! lays out the weights, `regions` leaves out taps in the padding, `direct` and `depthwise` multiply, `write` turns sums into
-//! outputs with the `epilogue`. `winograd` is another way for 3 x 3 kernels and `fft` one for long kernels, each with its own plan
-//! and tasks.
+//! lays out the weights, `regions` leaves out taps in the padding, `direct`, `straight` and `depthwise` multiply, `write` turns
+//! sums into outputs with the `epilogue`. `winograd` is another way for 3 x 3 kernels and `fft` one for long kernels, each with its
+//! own plan and tasks.
 
 mod buffers;
 mod chunks;

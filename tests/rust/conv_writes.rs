@@ -46,6 +46,18 @@ fn images_in_one_tile<E: Tested<Accumulator: Lanes>>() {
     check::<E>(&upsampling(13, 20, [2, 2], [4, 4], 2, 1, 0));
 }
 
+every_dtype!(one_tap_of_few_channels);
+/// Runs of pixels that end within a vector, runs shorter than one, rows of an image that are no neighbours, taps in the padding.
+fn one_tap_of_few_channels<E: Tested<Accumulator: Lanes>>() {
+    let padded = Conv { before: [0, 1, 0], after: [0, 0, 2], ..PLAIN };
+    for [height, width] in [[1, 67], [3, 41], [7, 7], [2, 3], [9, 16]] {
+        check::<E>(&Case::plain([3, 20, 1, height, width], [41, 20, 1, 1, 1], PLAIN));
+        check::<E>(&Case::plain([1, 20, 2, height, width], [41, 20, 1, 1, 1], Conv { stride: [1, 2, 1], ..PLAIN }));
+        check::<E>(&Case::plain([1, 60, 1, height, width], [34, 60, 1, 1, 1], padded.clone()));
+    }
+    check::<E>(&Case::plain([2, 34, 1, 5, 9], [78, 17, 1, 1, 1], Conv { groups: 2, ..PLAIN }));
+}
+
 every_dtype!(inputs_of_one_element);
 /// Their passes are not those of larger inputs, which the same layer may see before or after.
 fn inputs_of_one_element<E: Tested<Accumulator: Lanes>>() {
@@ -78,6 +90,7 @@ fn residual_and_channels_last<E: Tested<Accumulator: Lanes>>() {
     let cases = [
         Case::plain([5, 6, 1, 3, 3], [37, 6, 1, 1, 1], PLAIN),
         Case::plain([3, 6, 1, 1, 1], [20, 6, 1, 1, 1], PLAIN),
+        Case::plain([2, 40, 1, 5, 13], [37, 40, 1, 1, 1], PLAIN),
         upsampling(2, 37, [3, 40], [2, 2], 2, 0, 0),
         upsampling(2, 20, [3, 9], [2, 4], 3, 1, 1),
     ];
