@@ -5,7 +5,7 @@ use super::ending::Ending;
 use super::place::Place;
 use super::slide::Slide;
 use super::{Frame, Rows, divided_up};
-use crate::array::{Accumulator, Element};
+use crate::array::{Accumulator, Element, RANK};
 use crate::simd::{Lanes, Simd};
 
 /// From this many tap rows on, those that read nothing but zeros outside the input are left out.
@@ -124,17 +124,30 @@ impl<E: Element<Accumulator: Lanes>> Rows<'_, E> {
         let &Outputs { frame: Frame { place: Place { axes, tile, .. }, pitch, .. }, image, channel, count, z, .. } = outputs;
         let [_, height, width] = tile.size;
         let at = |axis: usize, offset: usize| axes[axis].output_start + (tile.start[axis] + offset) * axes[axis].output_step;
-        // Rows that follow each other in the output are one.
-        let joined =
-            written && epilogue.residual.is_none() && output.strides()[3] * axes[1].output_step as isize == width as isize;
-        let (rows, length) = if joined { (1, height * width) } else { (height, width) };
-        for row in 0..count * rows {
-            let (channel, y) = (channel + row / rows, row % rows);
+        // Rows that follow each other in the output, and in the residual, are one.
+        let follow = |strides: [isize; RANK]| {
+            strides[4] * axes[2].output_step as isize == 1 && strides[3] * axes[1].output_step as isize == width as isize
+        };
+        let residual = epilogue.residual.as_ref();
+        if written && follow(output.strides()) && residual.is_none_or(|residual| follow(residual.strides())) {
+            let at = [0, 0, at(0, z), at(1, 0), at(2, 0)];
+            let place = residual.map_or(0, |residual| residual.offset(at));
+            for channel in channel..channel + count {
+                let index = [image, channel, at[2], at[3], at[4]];
+                // SAFETY: the outputs of a tile are one task's own, in the accumulator's type and side by side.
+                let values = unsafe { std::slice::from_raw_parts_mut(output.at(index).cast(), height * width) };
+                epilogue.add_residual([image, channel], place, 1, values);
+                epilogue.activate(channel, values);
+            }
+            return;
+        }
+        for row in 0..count * height {
+            let (channel, y) = (channel + row / height, row % height);
             let index = [image, channel, at(0, z), at(1, y), at(2, 0)];
             let step = axes[2].output_step;
             if written {
-                // SAFETY: the outputs of a tile are one task's own, in the accumulator's type and side by side.
-                let values = unsafe { std::slice::from_raw_parts_mut(output.at(index).cast(), length) };
+                // SAFETY: as above.
+                let values = unsafe { std::slice::from_raw_parts_mut(output.at(index).cast(), width) };
                 epilogue.apply_behind_bias(index, step, values);
             } else {
                 let sums = &mut sums[row * pitch..][..width];
