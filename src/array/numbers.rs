@@ -8,7 +8,7 @@ use super::element::{Accumulator, Bool, DType, Element, Ordered, Plain, Sum};
 use super::float16::{narrowed, widened};
 
 macro_rules! float {
-    ($type:ty, $dtype:ident, $activate:path) => {
+    ($type:ty, $bits:ty, $dtype:ident, $activate:path) => {
         impl Accumulator for $type {
             const ACTIVATES: bool = true;
             #[inline(always)]
@@ -99,10 +99,10 @@ macro_rules! float {
             }
             #[inline(always)]
             fn larger(best: $type, value: $type) -> $type {
-                // The sum is the same NaN; `value` itself would have the compiler join the conditions, and miss the
-                // instruction for the maximum.
+                // With all bits set whatever is larger becomes a NaN: `value` itself would have the compiler join the conditions, and
+                // miss the instruction for the maximum.
                 let larger = if value > best { value } else { best };
-                if value.is_nan() { value + value } else { larger }
+                <$type>::from_bits(larger.to_bits() | if value.is_nan() { <$bits>::MAX } else { 0 })
             }
             #[inline(always)]
             fn as_keys(run: &[$type]) -> Option<&[$type]> {
@@ -111,8 +111,8 @@ macro_rules! float {
         }
     };
 }
-float!(f32, F32, activate_f32);
-float!(f64, F64, activate_f64);
+float!(f32, u32, F32, activate_f32);
+float!(f64, u64, F64, activate_f64);
 
 macro_rules! half_float {
     ($type:ty, $dtype:ident, $to_sum:expr, $from_sum:expr) => {

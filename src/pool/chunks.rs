@@ -3,6 +3,9 @@
 
 use std::ops::Range;
 
+/// Bytes of a chunk at most.
+pub(super) const CHUNK: usize = 64;
+
 /// A row of outputs, and what it is computed from.
 pub(super) trait Chunks: Copy {
     /// What is computed with; a chunk of these is a cache line.

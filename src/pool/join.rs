@@ -226,32 +226,34 @@ impl<J: Joining, const STRIDE: usize, const TARGETS: usize> Chunks for Joined<'_
                     }
                 }
             }
-            if STRIDE > 1 {
-                // By way of memory, or the compiler would part the items of every row and not what they come to.
-                let mut joined = [[values[0][0]; STRIDE]; N];
-                for lane in 0..N {
-                    for place in 0..STRIDE {
-                        joined[lane][place] = values[lane][place];
-                    }
-                }
-                let joined = opaque(joined.as_ptr()).cast::<J::Value>();
-                for place in 0..STRIDE {
-                    let part = part::<J::Value, N, STRIDE>(joined, place);
-                    for lane in 0..N {
-                        values[lane][place] = part[lane];
-                    }
-                }
-            }
-            for target in 0..TARGETS {
+            if STRIDE == 1 {
                 let mut results = [joining.write(values[0][0]); N];
                 for lane in 0..N {
-                    let mut value = values[lane][target];
-                    if TARGETS == 1 {
-                        for place in 1..STRIDE {
-                            value = joining.combine(value, values[lane][place]);
+                    results[lane] = joining.write(values[lane][0]);
+                }
+                return to[0].add(at).cast::<[J::To; N]>().write_unaligned(results);
+            }
+            // By way of memory, or the compiler would part the items of every row and not what they come to.
+            let mut joined = [[values[0][0]; STRIDE]; N];
+            for lane in 0..N {
+                for place in 0..STRIDE {
+                    joined[lane][place] = values[lane][place];
+                }
+            }
+            let joined = opaque(joined.as_ptr()).cast::<J::Value>();
+            for target in 0..TARGETS {
+                let mut items = part::<J::Value, N, STRIDE>(joined, target);
+                if TARGETS == 1 {
+                    for place in 1..STRIDE {
+                        let next = part::<J::Value, N, STRIDE>(joined, place);
+                        for lane in 0..N {
+                            items[lane] = joining.combine(items[lane], next[lane]);
                         }
                     }
-                    results[lane] = joining.write(value);
+                }
+                let mut results = [joining.write(items[0]); N];
+                for lane in 0..N {
+                    results[lane] = joining.write(items[lane]);
                 }
                 to[target].add(at).cast::<[J::To; N]>().write_unaligned(results);
             }

@@ -18,6 +18,7 @@ mod places;
 mod planes;
 mod reduction;
 mod rows;
+mod runs;
 mod slide;
 mod terms;
 mod tiling;

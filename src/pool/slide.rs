@@ -1,6 +1,6 @@
 //! Equal windows at equal distances: rows first, then columns. The rows that a row of outputs covers are joined into one, with
 //! the value of no element where there is padding, and its columns into the outputs, each by `join`. Windows of many rows or
-//! columns are made of [`Terms`] that their neighbours share.
+//! columns are made of [`Terms`] that their neighbours share, or maxima of many rows of [`Runs`](super::runs::Runs).
 
 use std::ops::Range;
 
@@ -15,6 +15,7 @@ mod blocks;
 use blocks::{Block, Blocks};
 
 use super::axis::Axis;
+use super::chunks::CHUNK;
 use super::input::{Layout, ROWS, Rows};
 use super::reduction::{Reduction, Source};
 use super::terms::{FEW, MOST_TAPS, Terms};
@@ -26,6 +27,8 @@ const BLOCK: usize = 4096;
 const TALL_BLOCK: usize = 32768;
 /// A window of as many elements is made of terms at most.
 const MOST_SPREAD: usize = 16384;
+/// Windows of fewer rows are joined row by row.
+const FEWEST: usize = 4;
 /// Windows farther apart share nothing.
 const FAR: usize = 64;
 
@@ -37,8 +40,11 @@ pub(super) struct Slide<'a> {
     shape: &'a PoolShape<'a>,
     windows: [Windows; 3],
     axes: [Axis; 3],
-    /// Of the columns, and of the rows where they are too many to be joined at once.
+    /// Of the columns.
     width: Terms,
+    /// Whether windows are made of single rows: where they are too many to be joined at once, or worth to be shared.
+    tall: bool,
+    /// Of these rows, unless they are made run by run.
     height: Option<Terms>,
     /// Outputs of a block.
     block: [usize; 2],
@@ -78,12 +84,13 @@ impl<'a> Slide<'a> {
         // Rows that are joined along the depth or widened once serve several windows, if that leaves the order as it must be.
         let alike = if R::IDEMPOTENT { depth.kernel > 1 } else { R::WIDENS && depth.kernel == 1 && height.kernel <= FEW };
         let shares = alike && height.kernel > height.stride && 2 * height.span() <= TALL_BLOCK / pitch;
-        let tall = many || shares;
+        let runs = R::IDEMPOTENT && height.kernel >= FEWEST && height.stride == 1 && height.dilation == 1;
+        let tall = many || shares || runs;
         let single = depth.kernel * height.kernel == 1;
-        let rows = if tall {
+        let rows = if runs {
+            ((BLOCK / pitch).max(1).next_multiple_of(height.kernel)).min(height.outputs)
+        } else if tall {
             height.fitting((if many { TALL_BLOCK } else { BLOCK } / pitch).max(2 * height.span()))
-        } else if single {
-            1
         } else {
             (BLOCK / pitch).clamp(1, height.outputs)
         };
@@ -92,7 +99,8 @@ impl<'a> Slide<'a> {
             windows,
             axes,
             width: terms,
-            height: tall.then(|| Terms::new(height.kernel, height.dilation, R::IDEMPOTENT)),
+            tall,
+            height: (tall && !runs).then(|| Terms::new(height.kernel, height.dilation, R::IDEMPOTENT)),
             block: [rows, columns],
             layout: Layout { turns, turn, pitch },
             single,
@@ -112,24 +120,25 @@ impl<'a> Slide<'a> {
         let tiling = Tiling::new(self.shape);
         let output = SharedOutput::new(output);
         let pitch = self.layout.pitch;
-        let gathered = match &self.height {
-            Some(terms) => self.axes[1].covered(self.block[0]) * (terms.levels + 1),
-            None => 0,
-        };
+        let (covered, levels) = (self.axes[1].covered(self.block[0]), self.height.map_or(0, |terms| terms.levels));
+        let gathered = if self.tall { covered * (levels + 1) } else { 0 };
+        let ends = if self.tall && self.height.is_none() { self.axes[1].kernel * CHUNK / size_of::<R::Value>() } else { 0 };
         let spread = if self.axes[2].stride > self.layout.turns { self.block[0] } else { 0 };
         let even = if reduction.divides() { self.even(reduction.counts_padding()) } else { 0..self.axes[2].outputs };
         for_each_chunk(tiling.tasks, tiling.work, |tasks, progress| {
             let rows = self.block[0];
-            let values = [rows, rows * self.width.levels, spread, gathered].map(|rows| rows * pitch);
+            let [joined, levels, spread, gathered] = [rows, rows * self.width.levels, spread, gathered].map(|rows| rows * pitch);
+            let values = [joined, levels, spread, gathered, ends];
             let elements = [ROWS, 1].map(|rows| rows * pitch);
             let bytes = |count: usize, size: usize| (count * size).next_multiple_of(64);
             let bytes = values.map(|count| bytes(count, size_of::<R::Value>())).iter().sum::<usize>()
                 + elements.map(|count| bytes(count, size_of::<E>())).iter().sum::<usize>();
             with_scratch(bytes, |scratch| {
-                let [joined, levels, spread, gathered] = values.map(|count| scratch.cut(count));
+                let [joined, levels, spread, gathered, ends] = values.map(|count| scratch.cut(count));
                 let [copies, finished] = elements.map(|count| scratch.cut(count));
                 let (input, even) = (Rows::new(input, copies), even.clone());
-                let block = Blocks { slide: self, reduction, even, input, output, joined, levels, spread, gathered, finished };
+                let block =
+                    Blocks { slide: self, reduction, even, input, output, joined, levels, spread, gathered, ends, finished };
                 let tasks = Tasks { slide: self, tiling: &tiling, tasks, progress, block };
                 if const { R::EVERY_SET } { vectorised(isa, tasks) } else { tasks.run() }
             });

@@ -111,6 +111,10 @@ fn check_widths<E: Tested>() {
         for (more, stride) in [(3, 1), (40, 1), (41, 2), (95, 4), (60, 7)] {
             check::<E>([1, 2, 1, 2, kernel as usize + more], &windows([1, 2, kernel], stride));
         }
+        // Rows in place, all of them or every other one.
+        for height in [1, 2] {
+            check::<E>([1, 2, 1, 9, kernel as usize + 20], &Windows { stride: [1, height, 1], ..windows([1, 1, kernel], 1) });
+        }
         let padded = Windows { padding: [0, 0, kernel / 2], ..windows([1, 1, kernel], 1) };
         check::<E>([1, 2, 1, 1, kernel as usize + 20], &padded);
     }

@@ -98,6 +98,17 @@ fn maxima_around_tiles<E: Tested<Exact: PartialOrd> + Ordered>() {
     check_sliding_max::<E>([1, 1, 1, 3100, 2], &Windows { kernel: [1, 3, 1], dilation: [1, 1500, 1], ..SLIDING });
 }
 
+every_dtype!(maxima_run_by_run, ordered);
+fn maxima_run_by_run<E: Tested<Exact: PartialOrd> + Ordered>() {
+    for rows in [4, 5, 9, 31] {
+        for (height, width) in [(rows as usize, 3), (2 * rows as usize + 1, 17), (80, 40)] {
+            let tall = Windows { kernel: [1, rows, 3], padding: [0, rows / 2, 1], ..SLIDING };
+            check_sliding_max::<E>([1, 2, 1, height, width], &tall);
+            check_sliding_max::<E>([1, 1, 3, height, width], &Windows { kernel: [2, rows, 2], stride: [1, 1, 2], ..tall });
+        }
+    }
+}
+
 every_dtype!(means_around_tiles, all);
 fn means_around_tiles<E: Tested>() {
     for (input, windows) in around_tiles() {

@@ -8,7 +8,8 @@ use crate::pool::input::{Layout, Rows};
 use crate::pool::join::{Elements, Grid, Step, Values, join, join_neighbours, join_one};
 use crate::pool::pick::pick;
 use crate::pool::reduction::Reduction;
-use crate::pool::terms::{LEVELS, MOST_TERMS};
+use crate::pool::runs::Runs;
+use crate::pool::terms::{LEVELS, MOST_TERMS, Terms};
 use crate::shape::Window;
 
 /// Outputs that are computed together.
@@ -34,6 +35,8 @@ pub(super) struct Blocks<'a, E: Element, R: Reduction<E>> {
     pub spread: &'a mut [R::Value],
     /// The rows of the input that a block of tall windows covers, and rows that quarters of them make.
     pub gathered: &'a mut [R::Value],
+    /// What rows of tall windows come to with those below them.
+    pub ends: &'a mut [R::Value],
     /// A row of outputs that do not lie side by side.
     pub finished: &'a mut [E],
 }
@@ -52,40 +55,71 @@ impl<E: Element, R: Reduction<E>> Blocks<'_, E, R> {
         if !R::WIDENS && slide.apart && whole && self.input.in_place() && self.adjacent(block) && slide.has_rows(block, &depth) {
             return self.join_apart(block, &depth);
         }
-        if slide.single && slide.layout.turns == 1 && whole && self.input.are_values(self.reduction) {
+        let pitch = slide.layout.pitch;
+        let stride = height.stride.wrapping_mul(self.input.stride() as usize);
+        let fits = block.height.len() == 1 || (covered..=pitch).contains(&stride);
+        if slide.single && slide.layout.turns == 1 && whole && fits && self.input.are_values(self.reduction) {
             // Windows of one row are never in the padding.
             let window = slide.windows[1].window(block.height.start);
             let columns = self.input.row(depth.first, window.first, covered, 0).cast();
-            return self.write(block, &depth, columns, covered);
-        }
-        // Tall windows are made of single rows, others of windows of rows.
-        let tall = slide.height.is_some();
-        let pitch = slide.layout.pitch;
-        let (rows, first) = height.inside(block.height.start, block.height.len());
-        let (joined, mut y, end) = if tall {
-            let joined = &mut self.gathered[..height.covered(block.height.len()) * pitch];
-            joined[..rows.start * pitch].fill(self.reduction.empty());
-            joined[rows.end * pitch..].fill(self.reduction.empty());
-            (&mut joined[rows.start * pitch..rows.end * pitch], 0, rows.len())
+            self.write(block, &depth, columns, stride, covered);
         } else {
-            (&mut self.joined[..block.height.len() * pitch], block.height.start, block.height.end)
+            self.join_down(block, &depth, &inside, covered);
+            self.write(block, &depth, self.joined.as_ptr(), pitch, 0);
+        }
+    }
+
+    /// The rows of windows joined: windows of rows at once, or single rows first of which tall windows are made.
+    #[inline(always)]
+    fn join_down(&mut self, block: &Block, depth: &Window, inside: &Range<usize>, covered: usize) {
+        let (slide, axis, layout) = (self.slide, self.slide.axes[1], self.slide.layout);
+        let (tall, pitch) = (slide.tall, layout.pitch);
+        let count = axis.covered(block.height.len());
+        let (rows, first) = axis.inside(block.height.start, block.height.len());
+        // Where even and odd columns are apart, those of the padding lie among the others.
+        let mixed = layout.turns > 1 || inside.is_empty();
+        let columns = if mixed { 0..pitch } else { inside.clone() };
+        let runs = R::IDEMPOTENT && tall && slide.height.is_none();
+        let in_place = runs && !mixed && depth.taps == 1 && !rows.is_empty() && self.input.are_values(self.reduction);
+        let padded = if tall && mixed {
+            &mut self.gathered[rows.start * pitch..rows.end * pitch]
+        } else {
+            &mut self.joined[..block.height.len() * pitch]
         };
-        let start = y;
-        pad(self.reduction, joined, slide.layout, &inside, covered);
-        while y < end {
-            let (window, next, stride) = if tall {
-                (Window { first, taps: 1, step: 1, extent: 1 }, end, 1)
+        pad(self.reduction, padded, layout, inside, covered);
+        if !in_place {
+            let (joined, mut y, end) = if tall {
+                let gathered = &mut self.gathered[..count * pitch];
+                gathered[..rows.start * pitch].fill(self.reduction.empty());
+                gathered[rows.end * pitch..].fill(self.reduction.empty());
+                (&mut gathered[rows.start * pitch..rows.end * pitch], 0, rows.len())
             } else {
-                (slide.windows[1].window(y), slide.alike(y, end), height.stride)
+                (&mut self.joined[..block.height.len() * pitch], block.height.start, block.height.end)
             };
-            let joined = &mut joined[(y - start) * pitch..];
-            self.input.join(self.reduction, [&depth, &window], (next - y, stride), &inside, joined, slide.layout);
-            y = next;
+            let start = y;
+            while y < end {
+                let (window, next, stride) = if tall {
+                    (Window { first, taps: 1, step: 1, extent: 1 }, end, 1)
+                } else {
+                    (slide.windows[1].window(y), slide.alike(y, end), axis.stride)
+                };
+                let joined = &mut joined[(y - start) * pitch..];
+                self.input.join(self.reduction, [depth, &window], (next - y, stride), inside, joined, layout);
+                y = next;
+            }
         }
-        if tall {
-            self.gather(block);
+        if runs {
+            let (row, pitch, there) = if in_place {
+                let stride = self.input.stride();
+                let row = self.input.row(depth.first, first, inside.len(), 0).wrapping_offset(-(rows.start as isize) * stride);
+                (row.cast(), stride, rows)
+            } else {
+                (self.gathered[columns.start..].as_ptr(), pitch as isize, 0..count)
+            };
+            self.join_runs(block, row, pitch, &columns, &there);
+        } else if let Some(terms) = &slide.height {
+            self.join_terms(block, terms, &columns);
         }
-        self.write(block, &depth, self.joined.as_ptr(), 0);
     }
 
     /// Whether outputs of a row lie side by side.
@@ -128,39 +162,48 @@ impl<E: Element, R: Reduction<E>> Blocks<'_, E, R> {
         }
     }
 
-    /// The rows of tall windows joined.
+    /// Tall windows from gathered rows, term by term.
     #[inline(always)]
-    fn gather(&mut self, block: &Block) {
+    fn join_terms(&mut self, block: &Block, terms: &Terms, columns: &Range<usize>) {
         let (slide, reduction) = (self.slide, self.reduction);
-        let Some(terms) = &slide.height else { return };
         let (axis, pitch) = (slide.axes[1], slide.layout.pitch);
-        let covered = axis.covered(block.height.len());
         let level = axis.covered(slide.block[0]) * pitch;
+        let mut left = axis.covered(block.height.len());
         let combine = Step::<E, R, Values, Values>::new(reduction, 1);
-        let mut left = covered;
+        let grid = Grid { rows: 0, columns: columns.len(), from: pitch as isize, to: pitch as isize };
         for number in 0..terms.levels {
             let (distances, shorter) = terms.quarters(number);
             left -= shorter;
             let (from, to) = self.gathered[number * level..].split_at_mut(level);
-            let quarters = distances.map(|distance| from[distance * pitch..].as_ptr());
+            let quarters = at(from[columns.start..].as_ptr(), distances, pitch);
             // SAFETY: the last quarter ends `shorter` rows further on, with the rows of `from`.
-            unsafe { join(combine, &quarters, Grid::row(left * pitch), 0, to.as_mut_ptr()) };
+            unsafe { join(combine, &quarters, Grid { rows: left, ..grid }, 0, to[columns.start..].as_mut_ptr()) };
         }
         let mut list = [std::ptr::null(); MOST_TERMS];
         for (term, &(number, distance)) in list.iter_mut().zip(terms.all()) {
-            *term = self.gathered[number * level + distance * pitch..].as_ptr();
+            *term = self.gathered[number * level + distance * pitch + columns.start..].as_ptr();
         }
-        let from = (axis.stride * pitch) as isize;
-        let grid = Grid { rows: block.height.len(), columns: pitch, from, to: pitch as isize };
+        let grid = Grid { rows: block.height.len(), from: (axis.stride * pitch) as isize, ..grid };
         // SAFETY: terms lie within the rows that the windows cover, of `pitch` values each.
-        unsafe { join(combine, &list[..terms.all().len()], grid, 0, self.joined.as_mut_ptr()) };
+        unsafe { join(combine, &list[..terms.all().len()], grid, 0, self.joined[columns.start..].as_mut_ptr()) };
     }
 
-    /// The outputs from the columns that they cover, in rows of `pitch` values, of which `new` come from memory.
+    /// The same run by run, from rows of which the first is at `from`, and only those `inside` are there.
     #[inline(always)]
-    fn write(&mut self, block: &Block, depth: &Window, columns: *const R::Value, new: usize) {
+    fn join_runs(&mut self, block: &Block, from: *const R::Value, pitch: isize, columns: &Range<usize>, inside: &Range<usize>) {
+        let joining = Step::<E, R, Values, Values>::new(self.reduction, 1);
+        let (empty, taps) = (self.reduction.empty(), self.slide.axes[1].kernel);
+        let (ends, to) = (self.ends.as_mut_ptr(), self.joined[columns.start..].as_mut_ptr());
+        let runs = Runs { joining, empty, taps, from, pitch, ends, to, to_pitch: self.slide.layout.pitch };
+        // SAFETY: the rows inside are the input's, or gathered; joined rows have room for the columns, and `ends` for the ends.
+        unsafe { runs.write(block.height.len(), columns.len(), inside) };
+    }
+
+    /// The outputs from the columns that they cover, in rows `pitch` values apart, of which `new` come from memory.
+    #[inline(always)]
+    fn write(&mut self, block: &Block, depth: &Window, columns: *const R::Value, pitch: usize, new: usize) {
         let (slide, reduction, layout) = (self.slide, self.reduction, self.slide.layout);
-        let (terms, axis, pitch) = (&slide.width, slide.axes[2], layout.pitch);
+        let (terms, axis) = (&slide.width, slide.axes[2]);
         let before = (block.height.len() - 1) * pitch;
         let mut left = axis.covered(block.width.len());
         let mut rows = [columns; LEVELS + 1];
@@ -168,10 +211,10 @@ impl<E: Element, R: Reduction<E>> Blocks<'_, E, R> {
         for level in 0..terms.levels {
             let (distances, shorter) = terms.quarters(level);
             left -= shorter;
-            let to = &mut self.levels[level * slide.block[0] * pitch..][..before + left];
+            let to = &mut self.levels[level * slide.block[0] * layout.pitch..][..before + left];
             // SAFETY: the last quarter ends `shorter` columns further on, with the columns of the last row.
             unsafe {
-                let quarters = distances.map(|distance| rows[level].add(distance));
+                let quarters = at(rows[level], distances, 1);
                 join(combine, &quarters, Grid::row(before + left), if level == 0 { new } else { 0 }, to.as_mut_ptr());
             }
             rows[level + 1] = to.as_ptr();
@@ -192,16 +235,23 @@ impl<E: Element, R: Reduction<E>> Blocks<'_, E, R> {
         let mut y = block.height.start;
         while y < block.height.end {
             let end = if reduction.divides() { slide.alike(y, block.height.end) } else { block.height.end };
-            self.finish(block, y..end, depth, list, new);
+            self.finish(block, y..end, depth, list, pitch, new);
             y = end;
         }
     }
 
     /// Rows of outputs whose windows count as many elements along depth and height; `list` has the terms of the block's first.
     #[inline(always)]
-    fn finish(&mut self, block: &Block, height: Range<usize>, depth: &Window, list: &[*const R::Value], new: usize) {
+    fn finish(
+        &mut self,
+        block: &Block,
+        height: Range<usize>,
+        depth: &Window,
+        list: &[*const R::Value],
+        pitch: usize,
+        new: usize,
+    ) {
         let (slide, reduction, width) = (self.slide, self.reduction, &block.width);
-        let pitch = slide.layout.pitch;
         let stride = slide.layout.whole(slide.axes[2].stride);
         let first = height.start;
         let step = |output: usize| {
@@ -248,6 +298,16 @@ impl<E: Element, R: Reduction<E>> Blocks<'_, E, R> {
             y += together;
         }
     }
+}
+
+/// Where the elements of quarters begin; a call of `map` would not be inlined.
+#[inline(always)]
+fn at<V>(first: *const V, distances: [usize; 4], pitch: usize) -> [*const V; 4] {
+    let mut quarters = [first; 4];
+    for (quarter, distance) in quarters.iter_mut().zip(distances) {
+        *quarter = first.wrapping_add(distance * pitch);
+    }
+    quarters
 }
 
 /// The value of no element where rows have no columns of the input.
