@@ -277,11 +277,22 @@ def ours(**parameters: Any) -> Callable[[Call], Array]:
     return lambda call: values_of(call(**parameters))
 
 
-def all_after(call: Call) -> Array:
-    pairs = call.parameters["padding"]
-    if not isinstance(pairs, tuple | list) or not isinstance(pairs[0], tuple):
-        pairs = [(side, side) for side in authority.each(pairs, call.operator.spatial)]
-    return values_of(call(padding=[(0, sum(pair)) for pair in pairs]))
+def split(way: Callable[[int], tuple[int, int]]) -> Callable[[Call], Array]:
+    """All padding of an axis distributed otherwise."""
+
+    def broken(call: Call) -> Array:
+        pairs = call.parameters["padding"]
+        if not isinstance(pairs, tuple | list) or not isinstance(pairs[0], tuple):
+            pairs = [(side, side) for side in authority.each(pairs, call.operator.spatial)]
+        return values_of(call(padding=[way(sum(pair)) for pair in pairs]))
+
+    return broken
+
+
+def as_maxima(call: Call) -> Array:
+    names = ("kernel_size", "stride", "padding", "ceil_mode")
+    other = call.operator.name.replace("avg", "max")
+    return getattr(convrs, other)(call.input, **{name: call.parameters[name] for name in names})
 
 
 ALSO = [
@@ -292,7 +303,16 @@ ALSO = [
         for order in itertools.permutations(range(3))
     ),
     *(Break("padding on the wrong side", BOTH, ours(padding=word)) for word in ("same", "same_lower")),
-    Break("padding on the wrong side", BOTH, all_after),
+    *(
+        Break("padding on the wrong side", BOTH, split(way))
+        for way in (
+            lambda total: (0, total),
+            lambda total: (total, 0),
+            lambda total: (total // 2, total - total // 2),
+            lambda total: (total - total // 2, total // 2),
+        )
+    ),
+    Break("another kind of pool", ("avg_pool",), as_maxima),
     *(Break("another rule", POOLS, ours(rule=rule)) for rule in convrs.rules.RULES),
     Break("argument left out", POOLS, ours(stride=None)),
     Break("argument left out", POOLS, ours(divisor_override=None)),
@@ -332,7 +352,9 @@ def test_a_break_is_named(way: Break, data: st.DataObject) -> None:
     assume(not found.agrees and found.wrong >= 4)
     if operator.family in CONVOLUTIONS:
         # What is nearly all bias, or all one channel, may be explained in several ways.
-        assume(len(np.unique(torchs(call))) > actual.size / 2 and actual.shape[channel_axis(call)] > 1)
+        right = torchs(call)
+        channels = right.shape[channel_axis(call)]
+        assume(channels > 1 and right.size >= 6 * channels and len(np.unique(right)) > right.size / 2)
     names = [cause.name for cause in found.causes]
     assert way.name in names, found
     for name in {*names} - {way.name}:
@@ -347,7 +369,7 @@ def test_what_nothing_explains_has_no_cause(operator: Operator, data: st.DataObj
     call = data.draw(strategies.calls(operator, "float32", layouts=False))
     right = torchs(call)
     assume(right.size >= 4)
-    noise = np.random.default_rng(0).uniform(0.1, 0.2, right.shape) * np.abs(right).max() + 0.1
+    noise = np.random.default_rng(0).uniform(0.1, 0.2, right.shape) * (np.abs(right).max() + 1)
     found = compared(right + noise.astype(np.float32), call)
     assert not found.agrees
     assert found.causes == (), found
@@ -410,12 +432,12 @@ def test_nan_that_is_passed_over() -> None:
 @pytest.mark.parametrize(
     ("place", "words"),
     [
-        ((1,), "images 1 of 2"),
-        ((slice(None), 2), "channels 2 of 4"),
-        ((..., -1), "width 5 of 6"),
-        ((..., slice(0, None, 3), slice(None)), "height 0 and 3 of 4"),
-        ((..., slice(1, None, 2)), "width 1 to 5 by 2 of 6"),
-        ((slice(None), slice(1, None)), "channels 1 to 3 of 4"),
+        ((1,), "images 1 (of 2)"),
+        ((slice(None), 2), "channels 2 (of 4)"),
+        ((..., -1), "width 5 (of 6)"),
+        ((..., slice(0, None, 3), slice(None)), "height 0 and 3 (of 4)"),
+        ((..., slice(1, None, 2)), "width 1 to 5 by 2 (of 6)"),
+        ((slice(None), slice(1, None)), "channels 1 to 3 (of 4)"),
     ],
 )
 def test_the_places_of_wrong_elements(place: Any, words: str) -> None:

@@ -1,4 +1,4 @@
-"""The verdict on a result: is the difference to the reference rounding, or something else?"""
+"""The verdict on a result: is the difference to the reference rounding, or what else?"""
 
 from __future__ import annotations
 
@@ -83,7 +83,9 @@ def compare(actual: Any, op: Operator, *inputs: Any, **params: Any) -> Verdict:
         **params: its arguments by keyword. Fractional pools need `_random_samples`.
 
     Returns:
-        The verdict. Another shape or dtype than the reference's is "beyond rounding".
+        The verdict. Another shape or dtype than the reference's is "beyond rounding". Then its `causes` are those ways
+        of going wrong of which each gives every number that was judged to within its rounding bound (none if no way
+        that is known does), and `places` says what the places of the wrong elements have in common.
 
     Raises:
         ValueError: no such operator, or the arguments make no result.
@@ -99,6 +101,9 @@ def compare(actual: Any, op: Operator, *inputs: Any, **params: Any) -> Verdict:
           worst element (0, 0, 1): got 2, the reference is 1.00000001
           its difference is 5.59e+06 times what rounding explains, 1.79e-07
           largest differences: 1 absolute, 1 relative, 8.39e+06 ULP
+          where: length 1 (of 2)
+        >>> print(*compare(np.array([[[0.4, 0.8]]], np.float32), "conv1d", x, w).causes)  # doctest: +ELLIPSIS
+        kernel flipped: the kernel is turned round along length: a true convolution, where torch's is a cross-...
     """
     call = call_of(op, inputs, params)
     result = as_given(call, result_of(call))
@@ -154,7 +159,8 @@ def _judged(name: str, actual: NDArray[Any], found: Difference, result: Result) 
     form, values, error, share = result.format, result.values, found.error, found.share
     wrong = int(np.count_nonzero(found.wrong))
     size = np.abs(values)
-    relative = np.where((size > 0) & np.isfinite(size), error / np.where(size > 0, size, 1), 0)
+    measurable = (size > 0) & np.isfinite(size)
+    relative = np.where(measurable, error / np.where(measurable, size, 1), 0)
     if not error.size:
         message, index = "the result is empty", None
     else:

@@ -46,13 +46,13 @@ def _axes_of(name: str) -> Any:
 
 
 def _axes_of_the_result(evidence: Evidence) -> Iterator[Trial]:
-    if evidence.actual.size != evidence.result.values.size:
-        return
     for order, _ in _permuted(evidence.result.values):
         names = ", ".join(AXES[len(order)][axis] for axis in order)
         axes = (0, 1, *(axis + 2 for axis in order))
-        moved = evidence.result.map(lambda array, axes=axes: array.transpose(axes).reshape(evidence.actual.shape))
+        moved = evidence.result.map(lambda array, axes=axes: array.transpose(axes))
         yield names, moved
+        if evidence.comparable and moved.values.shape != evidence.actual.shape:
+            yield names, moved.map(lambda array: array.reshape(evidence.actual.shape))
 
 
 def _channels_of_the_weight(evidence: Evidence) -> Iterator[Trial]:
@@ -79,11 +79,9 @@ def _channels_last_weight(evidence: Evidence) -> Iterator[Trial]:
         ("(out, kernel, in)", (0, *kernel, 1)),
     ):
         there = weight.transpose(axes).reshape(weight.shape)
-        back = weight.reshape([weight.shape[axis] for axis in axes]).transpose(
-            [axes.index(axis) for axis in range(rank)]
-        )
+        sizes, order = [weight.shape[axis] for axis in axes], [axes.index(axis) for axis in range(weight.ndim)]
         yield name, call.with_arrays(weight=there)
-        yield name, call.with_arrays(weight=back)
+        yield name, call.with_arrays(weight=weight.reshape(sizes).transpose(order))
 
 
 def _channels_last(array: Array) -> Iterator[Array]:
@@ -212,7 +210,7 @@ LAYOUTS = (
     ),
     Hypothesis(
         "output channels shuffled across groups",
-        "the outputs of the groups come by turns, but those of one group are neighbours: whole groups one after another",
+        "the outputs of the groups come by turns, but those of a group are neighbours: one whole group after another",
         _groups_of_the_result,
     ),
     Hypothesis(

@@ -23,7 +23,7 @@ def places(evidence: Evidence) -> str:
         others = tuple(other for other in range(wrong.ndim) if other != axis)
         hit = np.flatnonzero(wrong.any(axis=others))
         if 0 < len(hit) < wrong.shape[axis]:
-            found.append(f"{name} {_listed(hit, wrong.shape[axis])} of {wrong.shape[axis]}")
+            found.append(f"{name} {_listed(hit, wrong.shape[axis])} (of {wrong.shape[axis]})")
     values = evidence.actual[wrong]
     if len(values) > 1 and (np.isnan(values).all() or (values == values[0]).all()):
         found.append(f"every one is {values[0]:g}" + (": never written?" if values[0] == 0 else ""))

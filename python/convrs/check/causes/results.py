@@ -97,7 +97,7 @@ def _fitted(evidence: Evidence, channels: bool, shift: Array | float, factor: bo
         span = most - least
         scale = np.where(span == 0, 1, (found_most - found_least) / span) if factor else np.ones(len(values))
         doubt = np.where(span == 0, 0, (doubt_most + doubt_least) / np.abs(span)) if factor else np.zeros(len(values))
-    if factor and (scale == 0).all():
+    if factor and (scale == 0).any():
         return None
     added = found_least - scale * least
     ones = [1] * (whole.ndim - 2)
