@@ -15,10 +15,12 @@ from .windows import Axis
 
 @dataclass(frozen=True)
 class Crop:
-    """Some outputs of all: every combination of those kept along each spatial axis."""
+    """Some outputs of all: every combination of those kept along each axis."""
 
+    channels: NDArray[np.int64]
+    """Output channels that are kept, the same of every group."""
     sizes: tuple[int, ...]
-    """How many there are along each axis."""
+    """How many outputs there are along each spatial axis."""
     kept: tuple[NDArray[np.int64], ...]
 
 

@@ -59,7 +59,11 @@ def _grouped(weight: NDArray[Any], groups: int) -> NDArray[Any]:
 def _weighted(call: Call, weight: NDArray[Any], axes: Sequence[Axis]) -> Result:
     """Sums of input elements times `weight` (groups, out_channels, in_channels, kernel), plus the bias."""
     form, input, bias, axes = call.form, call.arrays["input"], call.arrays["bias"], call.wanted(axes)
-    shift = np.zeros(1, input.dtype) if bias is None else bias
+    shift = np.zeros(weight.shape[:2], input.dtype) if bias is None else bias.reshape(weight.shape[:2])
+    if call.crop is not None:
+        channels = call.crop.channels
+        kept = channels[channels < weight.shape[1]]
+        weight, shift = weight[:, kept], shift[:, kept]
     values = _sum(input, weight, shift, axes)
     magnitude = _sum(np.abs(input), np.abs(weight), np.abs(shift), axes) if form.precision else values
     products = counts(axes) * weight.shape[2]

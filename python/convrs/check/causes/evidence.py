@@ -52,23 +52,25 @@ class Evidence:
         """Few outputs along each axis, a wrong one, the first and the last among them."""
         sizes = self.actual.shape[2:]
         count = {1: 12, 2: 4, 3: 3}[len(sizes)]
-        kept = [
-            np.unique([*np.linspace(0, size - 1, count).astype(np.int64), at])
-            for size, at in zip(sizes, self.worst[2:], strict=True)
-        ]
-        return Crop(sizes, tuple(kept))
+        kept = [_spread(size, count, at) for size, at in zip(sizes, self.worst[2:], strict=True)]
+        groups = self.call.parameters.get("groups", 1)
+        each = max(1, self.actual.shape[1] // groups)
+        channels = np.arange(groups)[:, None] * each + _spread(each, 4, self.worst[1] % each)
+        return Crop(channels.ravel(), sizes, tuple(kept))
 
     def cropped(self, array: NDArray[Any]) -> NDArray[Any]:
         """These outputs of the image of the worst element."""
-        image = self.worst[0]
-        index: Any = (..., *np.ix_(*self.crop.kept))
-        part: NDArray[Any] = array[image : image + 1][index]
+        index: Any = np.ix_([self.worst[0]], self.crop.channels, *self.crop.kept)
+        part: NDArray[Any] = array[index]
         return part
 
     def cropped_call(self, call: Call) -> Call:
         """The call that computes these outputs alone."""
         image = self.worst[0]
-        return replace(call.with_arrays(input=call.arrays["input"][image : image + 1]), crop=self.crop)
+        input = call.arrays["input"][image : image + 1]
+        if "weight" not in call.arrays:
+            input = input[:, self.crop.channels]
+        return replace(call.with_arrays(input=input), crop=self.crop)
 
     def explained_by(self, result: Result) -> bool:
         """Whether a result is the one that was judged, to within its bound.
@@ -89,6 +91,11 @@ class Evidence:
     def sample(self) -> Evidence:
         """The evidence in the crop."""
         return replace(self, actual=self.cropped(self.actual), result=self.result.map(self.cropped))
+
+
+def _spread(size: int, count: int, at: int) -> NDArray[np.int64]:
+    """A number below `size` and others from the first to the last."""
+    return np.unique(np.append(np.linspace(0, size - 1, count).astype(np.int64), at))
 
 
 def fits(actual: NDArray[Any], result: Result) -> bool:

@@ -114,7 +114,9 @@ def _zero_padding(evidence: Evidence) -> Iterator[Trial]:
 def _rules(evidence: Evidence) -> Iterator[Trial]:
     if "rule" in evidence.call.parameters:
         for rule in get_args(Rule):
-            yield f'"{rule}"', evidence.call.with_parameters(rule=rule)
+            # Tensorflow's are ways of padding, and know no other.
+            more = {"padding": 0, "ceil_mode": False} if rule.startswith("tensorflow") else {}
+            yield f'"{rule}"', evidence.call.with_parameters(rule=rule, **more)
 
 
 def _toggled(name: str) -> Any:

@@ -140,8 +140,9 @@ def _for_each_channel(factor: bool, offset: bool) -> Callable[[Evidence], Iterat
 def _permuted_channels(evidence: Evidence) -> Iterator[Trial]:
     if not evidence.comparable:
         return
-    sample = evidence.sample
-    actual, values, bound = map(_by_channel, (sample.actual, sample.result.values, sample.result.bound))
+    places: Any = (..., *np.ix_(*evidence.crop.kept))
+    arrays = (evidence.actual, evidence.result.values, evidence.result.bound)
+    actual, values, bound = (_by_channel(array[places]) for array in arrays)
     if actual.shape[1] < 3 or not evidence.result.format.precision:
         return
     order = []
