@@ -47,6 +47,11 @@ class Layer:
             self.residual = generator.standard_normal(shape, np.float32)
 
     @property
+    def alone(self) -> bool:
+        """Whether nothing follows the sum."""
+        return self.residual is None and self.activation is None
+
+    @property
     def operands(self) -> list[np.ndarray]:
         return [self.input] if self.weight is None else [self.input, self.weight]
 

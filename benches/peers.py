@@ -25,7 +25,7 @@ Call = Callable[[], Any]
 
 def with_convrs(layer: Layer, threads: int) -> Call | None:
     """The functional call, which packs its weights anew each time; nothing follows its sum."""
-    if layer.residual is not None or layer.activation is not None:
+    if not layer.alone:
         return None
     convrs.set_num_threads(threads)
     function, operands, params = getattr(convrs, layer.op), layer.operands, layer.params
@@ -48,11 +48,18 @@ def with_planned(layer: Layer, threads: int) -> Call | None:
     return lambda: planned(x, residual, out=out)
 
 
+def torch_call(layer: Layer, tensor: Callable[[np.ndarray], torch.Tensor]) -> Call:
+    operands = [tensor(array) for array in layer.operands]
+    if layer.alone:
+        function, params = getattr(torch.nn.functional, layer.op), layer.params
+        return lambda: function(*operands, **params)
+    residual = None if layer.residual is None else tensor(layer.residual)
+    return lambda: layer.torch_result(residual, *operands)
+
+
 def with_torch(layer: Layer, threads: int) -> Call:
     torch.set_num_threads(threads)
-    residual = None if layer.residual is None else torch.from_numpy(layer.residual)
-    operands = [torch.from_numpy(array) for array in layer.operands]
-    return lambda: layer.torch_result(residual, *operands)
+    return torch_call(layer, torch.from_numpy)
 
 
 def with_channels_last(layer: Layer, threads: int) -> Call | None:
@@ -61,11 +68,7 @@ def with_channels_last(layer: Layer, threads: int) -> Call | None:
     if memory_format is None:
         return None
     torch.set_num_threads(threads)
-    arrays = [layer.residual, *layer.operands]
-    residual, *operands = (
-        None if array is None else torch.from_numpy(array).to(memory_format=memory_format) for array in arrays
-    )
-    return lambda: layer.torch_result(residual, *operands)
+    return torch_call(layer, lambda array: torch.from_numpy(array).to(memory_format=memory_format))
 
 
 def onnx_model(layer: Layer) -> bytes:
@@ -231,7 +234,7 @@ def with_scipy(layer: Layer, threads: int) -> Call | None:
     """Filters of one channel, by the quickest of SciPy's functions on this very layer."""
     if layer.kind != "conv" or layer.weight.shape[:2] != (1, 1) or max(layer.sizes("dilation", 1)) > 1:
         return None
-    if layer.residual is not None or layer.activation is not None:
+    if not layer.alone:
         return None
     from scipy import fft, ndimage, signal
 

@@ -60,7 +60,7 @@ class Evidence:
 
     def cropped(self, array: NDArray[Any]) -> NDArray[Any]:
         """These outputs of the image of the worst element."""
-        index: Any = np.ix_([self.worst[0]], self.crop.channels, *self.crop.kept)
+        index: Any = np.ix_(np.array(self.worst[:1]), self.crop.channels, *self.crop.kept)
         part: NDArray[Any] = array[index]
         return part
 
