@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -15,6 +16,8 @@ from .difference import Difference, difference
 from .formats import Format, widened
 from .reference import Operator, as_given, call_of, result_of
 from .result import Result
+
+WRAPPED = textwrap.TextWrapper(118, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ class Verdict:
             lines.append(f"  largest differences: {largest}")
         if self.places:
             lines.append(f"  where: {self.places}")
-        lines += [f"  cause: {cause}" for cause in self.causes]
+        for cause in self.causes:
+            lines += WRAPPED.wrap(f"cause: {cause}")
         return "\n".join(lines)
 
 
