@@ -94,13 +94,13 @@ def test_a_folded_layer_is_torchs_two_modules(
     assert (np.abs(from_torch(to_torch(layer(input)).double() - expected)) <= (bound + tiny + own).numpy()).all()
 
 
-def test_the_rounding_to_bfloat16_is_one() -> None:
-    """Through float32 this would be a tie, which goes the other way."""
-    third = np.float64(1 + 2.0**-8 + 2.0**-40)
-    batch_norm = nn.BatchNorm(np.zeros(1), np.ones(1), np.array([third]), eps=0)
+@pytest.mark.parametrize(("number", "rounded"), [(1 + 2.0**-8 + 2.0**-40, 1 + 2.0**-7), (1 + 2.0**-8 - 2.0**-40, 1.0)])
+def test_the_rounding_to_bfloat16_is_one(number: float, rounded: float) -> None:
+    """Through float32 both would be 1 + 2^-8, a tie."""
+    batch_norm = nn.BatchNorm(np.zeros(1), np.ones(1), np.array([number]), eps=0)
     weight = np.ones((1, 1, 1), ml_dtypes.bfloat16)
     layer = nn.Conv1d.from_weights(weight, batch_norm=batch_norm)
-    assert float(layer.weight.item()) == 1 + 2.0**-7
+    assert float(layer.weight.item()) == rounded
     records = nn.Conv1d.from_weights(weight.view(BFLOAT16_RECORD), batch_norm=batch_norm)
     assert records.weight.tobytes() == layer.weight.tobytes()
 

@@ -407,6 +407,16 @@ def test_what_nothing_explains_has_no_cause(operator: Operator, data: st.DataObj
     assert found.causes == (), found
 
 
+@pytest.mark.parametrize("place", [(0, 0, 0, 0), (1, 3, 3, 5), (0, 1, 1, 2), (1, 2, 2, 1), (0, 3, 0, 4)])
+def test_a_cause_explains_every_element(place: tuple[int, ...]) -> None:
+    """Not only those on which it is tried first."""
+    kernel = np.random.default_rng(2).standard_normal((4, 3, 3, 3), np.float32)
+    actual = convrs.conv2d(IMAGE, kernel[:, :, ::-1, ::-1])
+    assert [cause.name for cause in check.compare(actual, "conv2d", IMAGE, kernel).causes] == ["kernel flipped"]
+    actual[place] += 0.1
+    assert check.compare(actual, "conv2d", IMAGE, kernel).causes == ()
+
+
 IMAGE = np.random.default_rng(1).standard_normal((2, 3, 6, 8), np.float32)
 
 
