@@ -85,17 +85,18 @@ def _other_side(evidence: Evidence) -> Iterator[Trial]:
         )
     if call.family != "conv" and call.family not in SLIDING:
         return
+    for word, like, side in (("same", "as TensorFlow pads", "after"), ("same_lower", "as ONNX's SAME_LOWER", "before")):
+        words = f'that of "{word}", {like}: as little as is needed, an odd element {side} the input'
+        yield words, call.with_parameters(padding=word)
     totals = [sum(pair) for pair in _pairs(call)]
     for words, pairs in {
         "(before, after) swapped": [pair[::-1] for pair in _pairs(call)],
-        "the odd element after the input, as tensorflow's SAME": [(total // 2, total - total // 2) for total in totals],
-        "the odd element before the input": [(total - total // 2, total // 2) for total in totals],
+        "an odd element after the input": [(total // 2, total - total // 2) for total in totals],
+        "an odd element before the input": [(total - total // 2, total // 2) for total in totals],
         "all of it before the input": [(total, 0) for total in totals],
         "all of it after the input": [(0, total) for total in totals],
     }.items():
         yield words, call.with_parameters(padding=pairs)
-    yield 'as little as "same" needs, the odd element after the input', call.with_parameters(padding="same")
-    yield 'as little as "same" needs, the odd element before the input', call.with_parameters(padding="same_lower")
 
 
 def _filling(evidence: Evidence) -> Iterator[Trial]:
@@ -203,7 +204,7 @@ PARAMETERS = (
     Hypothesis("argument left out", "{} has no effect; pass it on", _left_out),
     Hypothesis(
         "padding on the wrong side",
-        "the padding is {}; pass one (before, after) pair for each axis",
+        "the padding is {}; pass the same to both, as one (before, after) pair for each axis",
         _other_side,
     ),
     Hypothesis("another padding_mode", "the border is filled by {}; torch's default is zeros", _filling),

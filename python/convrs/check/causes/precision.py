@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ..formats import FORMATS, Format, gamma
 from .evidence import Evidence, Hypothesis, Trial
 
-TF32 = Format("TF32", "float64", 11, -126)
-"""What matrix units of GPUs make of float32: its exponent and ten bits behind the point."""
+TF32 = Format("eleven bits (TF32, float16)", "float64", 11, -126)
+"""What matrix units of GPUs make of float32: its exponent, and a significand as short as float16's."""
 
 LESS = {
     "float64": (FORMATS["float32"], TF32, FORMATS["float16"], FORMATS["bfloat16"]),
