@@ -75,8 +75,8 @@ class Evidence:
     def explained_by(self, result: Result) -> bool:
         """Whether a result is the one that was judged, to within its bound.
 
-        Where only numbers were changed and not how they are rounded, that must move the worst element beyond the
-        reference's own bound: else it explains nothing.
+        Where only numbers were changed and not how they are rounded, that must move the worst element by more than
+        either bound: else it explains nothing.
         """
         if not fits(self.actual, result):
             return False
@@ -84,7 +84,8 @@ class Evidence:
             return np.array_equal(self.indices, np.asarray(result.indices))
         if not self.comparable or result.format is not self.result.format or result.values is self.result.values:
             return True
-        near = distance(result.values, self.result.values)[self.worst] <= self.result.bound[self.worst]
+        bound = max(result.bound[self.worst], self.result.bound[self.worst])
+        near = distance(result.values, self.result.values)[self.worst] <= bound
         return not near
 
     @cached_property

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from ... import functional
 from ...functional.arguments import Rule
 from ..call import Call
 from ..formats import FORMATS
@@ -113,11 +114,18 @@ def _zero_padding(evidence: Evidence) -> Iterator[Trial]:
 
 
 def _rules(evidence: Evidence) -> Iterator[Trial]:
-    if "rule" in evidence.call.parameters:
-        for rule in get_args(Rule):
-            # Tensorflow's are ways of padding, and know no other.
-            more = {"padding": 0, "ceil_mode": False} if rule.startswith("tensorflow") else {}
-            yield f'"{rule}"', evidence.call.with_parameters(rule=rule, **more)
+    call = evidence.call
+    for rule in get_args(Rule) if "rule" in call.parameters else ():
+        # Tensorflow's are ways of padding, and know no other.
+        more = {"padding": 0, "ceil_mode": False} if rule.startswith("tensorflow") else {}
+        by_rule = call.with_parameters(rule=rule, **more)
+        try:
+            # On no images: a rule does not know every call.
+            no_images = np.zeros((0, *call.arrays["input"].shape[1:]), np.float32)
+            getattr(functional, call.name)(no_images, **{**by_rule.parameters, "out": None})
+        except ValueError:
+            continue
+        yield f'"{rule}"', by_rule
 
 
 def _toggled(name: str) -> Any:
