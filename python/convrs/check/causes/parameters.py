@@ -115,7 +115,7 @@ def _zero_padding(evidence: Evidence) -> Iterator[Trial]:
 
 def _rules(evidence: Evidence) -> Iterator[Trial]:
     call = evidence.call
-    for rule in get_args(Rule) if "rule" in call.parameters else ():
+    for rule in get_args(Rule) if call.family in SLIDING else ():
         # Tensorflow's are ways of padding, and know no other.
         more = {"padding": 0, "ceil_mode": False} if rule.startswith("tensorflow") else {}
         by_rule = call.with_parameters(rule=rule, **more)
