@@ -23,8 +23,10 @@ import convrs
 Call = Callable[[], Any]
 
 
-def with_convrs(layer: Layer, threads: int) -> Call:
-    """The functional call, which packs its weights anew each time."""
+def with_convrs(layer: Layer, threads: int) -> Call | None:
+    """The functional call, which packs its weights anew each time; nothing follows its sum."""
+    if not layer.alone:
+        return None
     convrs.set_num_threads(threads)
     function, operands, params = getattr(convrs, layer.op), layer.operands, layer.params
     return lambda: function(*operands, **params)
@@ -38,17 +40,26 @@ def with_planned(layer: Layer, threads: int) -> Call | None:
 
     convrs.set_num_threads(threads)
     kind = "Conv" if layer.kind == "conv" else "ConvTranspose"
-    planned = getattr(convrs.nn, f"{kind}{layer.rank}d").from_weights(layer.weight, None, **layer.params)
-    x = layer.input
-    out = planned(x)
-    return lambda: planned(x, out=out)
+    planned = getattr(convrs.nn, f"{kind}{layer.rank}d").from_weights(
+        layer.weight, None, **layer.params, activation=layer.activation
+    )
+    x, residual = layer.input, layer.residual
+    out = planned(x, residual)
+    return lambda: planned(x, residual, out=out)
+
+
+def torch_call(layer: Layer, tensor: Callable[[np.ndarray], torch.Tensor]) -> Call:
+    operands = [tensor(array) for array in layer.operands]
+    if layer.alone:
+        function, params = getattr(torch.nn.functional, layer.op), layer.params
+        return lambda: function(*operands, **params)
+    residual = None if layer.residual is None else tensor(layer.residual)
+    return lambda: layer.torch_result(residual, *operands)
 
 
 def with_torch(layer: Layer, threads: int) -> Call:
     torch.set_num_threads(threads)
-    operands = [torch.from_numpy(array) for array in layer.operands]
-    function, params = getattr(torch.nn.functional, layer.op), layer.params
-    return lambda: function(*operands, **params)
+    return torch_call(layer, torch.from_numpy)
 
 
 def with_channels_last(layer: Layer, threads: int) -> Call | None:
@@ -57,13 +68,11 @@ def with_channels_last(layer: Layer, threads: int) -> Call | None:
     if memory_format is None:
         return None
     torch.set_num_threads(threads)
-    operands = [torch.from_numpy(array).to(memory_format=memory_format) for array in layer.operands]
-    function, params = getattr(torch.nn.functional, layer.op), layer.params
-    return lambda: function(*operands, **params)
+    return torch_call(layer, lambda array: torch.from_numpy(array).to(memory_format=memory_format))
 
 
 def onnx_model(layer: Layer) -> bytes:
-    """The layer as an ONNX graph of one node."""
+    """The layer as an ONNX graph: a node, and those of what follows it, which runtimes fuse if they can."""
     from onnx import TensorProto, helper, numpy_helper
 
     window = {"kernel_shape": layer.kernel, "strides": layer.stride, "pads": layer.sizes("padding", 0) * 2}
@@ -76,11 +85,34 @@ def onnx_model(layer: Layer) -> bytes:
         "adaptive_avg_pool": ("GlobalAveragePool", {}),
     }[layer.kind]
     weights = [] if layer.weight is None else [numpy_helper.from_array(layer.weight, "w")]
-    node = helper.make_node(operator, ["x", *(weight.name for weight in weights)], ["y"], **attributes)
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, layer.input.shape)
+    nodes = [helper.make_node(operator, ["x", *(weight.name for weight in weights)], ["sums"], **attributes)]
+    last = "sums"
+    if layer.residual is not None:
+        nodes.append(helper.make_node("Add", [last, "residual"], ["added"]))
+        last = "added"
+    if layer.activation == "relu6":
+        weights += [numpy_helper.from_array(np.float32(limit), name) for name, limit in (("least", 0), ("most", 6))]
+    nodes += [
+        helper.make_node(kind, [name or last for name in inputs], [output])
+        for kind, inputs, output in {
+            None: [],
+            "relu": [("Relu", [""], "activated")],
+            "relu6": [("Clip", ["", "least", "most"], "activated")],
+            "silu": [("Sigmoid", [""], "sigmoid"), ("Mul", ["", "sigmoid"], "activated")],
+            "gelu": [("Gelu", [""], "activated")],
+        }[layer.activation]
+    ]
+    nodes[-1].output[0] = "y"
+    inputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, array.shape) for name, array in inputs_of(layer).items()
+    ]
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [None] * layer.input.ndim)
-    graph = helper.make_graph([node], layer.name, [x], [y], weights)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9).SerializeToString()
+    graph = helper.make_graph(nodes, layer.name, inputs, [y], weights)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9).SerializeToString()
+
+
+def inputs_of(layer: Layer) -> dict[str, np.ndarray]:
+    return {"x": layer.input} | ({} if layer.residual is None else {"residual": layer.residual})
 
 
 def with_onnxruntime(layer: Layer, threads: int) -> Call:
@@ -89,9 +121,10 @@ def with_onnxruntime(layer: Layer, threads: int) -> Call:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(onnx_model(layer), options, providers=["CPUExecutionProvider"])
-    (out,) = session.run(None, {"x": layer.input})
+    (out,) = session.run(None, inputs_of(layer))
     binding = session.io_binding()
-    binding.bind_ortvalue_input("x", onnxruntime.OrtValue.ortvalue_from_numpy(layer.input))
+    for name, array in inputs_of(layer).items():
+        binding.bind_ortvalue_input(name, onnxruntime.OrtValue.ortvalue_from_numpy(array))
     result = onnxruntime.OrtValue.ortvalue_from_numpy(out)
     binding.bind_ortvalue_output("y", result)
 
@@ -112,7 +145,8 @@ def with_openvino(layer: Layer, threads: int) -> Call:
     }
     core = openvino.Core()
     request = core.compile_model(core.read_model(onnx_model(layer)), "CPU", settings).create_infer_request()
-    request.set_input_tensor(openvino.Tensor(layer.input, shared_memory=True))
+    for name, array in inputs_of(layer).items():
+        request.set_tensor(name, openvino.Tensor(array, shared_memory=True))
     out = request.get_output_tensor()
 
     def call() -> np.ndarray:
@@ -148,26 +182,49 @@ def ncnn_layer(layer: Layer) -> tuple[str, dict[int, int], np.ndarray | None]:
     return f"Deconvolution{depthwise}{dimension}", {0: outputs} | parameters | beyond, weight
 
 
+def ncnn_net(layer: Layer) -> tuple[list[str], np.ndarray | None]:
+    """The lines of a net in ncnn's own format, and its weights; what ncnn can fuse is fused."""
+    kind, parameters, weight = ncnn_layer(layer)
+    numbers = [f"{key}={value}" for key, value in parameters.items()]
+    fused = {"relu": "9=1", "relu6": "9=3 -23310=2,0.0,6.0"}.get(layer.activation or "")
+    steps = []
+    if layer.residual is not None:
+        steps.append("BinaryOp {} 2 1 {} residual {} 0=0")
+    elif fused is not None:
+        numbers.append(fused)
+    if layer.activation is not None and (layer.residual is not None or fused is None):
+        follower = {"relu": "ReLU", "relu6": "Clip", "silu": "Swish", "gelu": "GELU"}[layer.activation]
+        steps.append(f"{follower} {{}} 1 1 {{}} {{}}{' 0=0.0 1=6.0' if follower == 'Clip' else ''}")
+    inputs = [f"Input {name} 0 1 {name}" for name in inputs_of(layer)]
+    names = ["x", *(f"step{number}" for number in range(len(steps))), "y"]
+    steps = [f"{kind} {{}} 1 1 {{}} {{}} {' '.join(numbers)}", *steps]
+    lines = [step.format(after, before, after) for step, before, after in zip(steps, names, names[1:], strict=False)]
+    return [*inputs, *lines], weight
+
+
 def with_ncnn(layer: Layer, threads: int) -> Call:
     """One image after the other: ncnn knows no batch."""
     import ncnn
 
-    kind, parameters, weight = ncnn_layer(layer)
-    numbers = " ".join(f"{key}={value}" for key, value in parameters.items())
+    lines, weight = ncnn_net(layer)
     net = ncnn.Net()
     net.opt.num_threads = threads
     for half in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_packed", "bf16_storage"):
         setattr(net.opt, f"use_{half}", False)
-    net.load_param_mem(f"7767517\n2 2\nInput x 0 1 x\n{kind} y 1 1 x y {numbers}\n")
+    net.load_param_mem("\n".join(["7767517", f"{len(lines)} {len(lines)}", *lines, ""]))
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "weights.bin"
         model.write_bytes(b"" if weight is None else bytes(4) + np.ascontiguousarray(weight).tobytes())
         net.load_model(str(model))
-    images = [ncnn.Mat(image) for image in layer.input]
+    images = [
+        {name: ncnn.Mat(array[number]) for name, array in inputs_of(layer).items()}
+        for number in range(len(layer.input))
+    ]
 
-    def one(image: Any) -> np.ndarray:
+    def one(image: dict[str, Any]) -> np.ndarray:
         extractor = net.create_extractor()
-        extractor.input("x", image)
+        for name, array in image.items():
+            extractor.input(name, array)
         return np.asarray(extractor.extract("y")[1])
 
     return lambda: [one(image) for image in images]
@@ -176,6 +233,8 @@ def with_ncnn(layer: Layer, threads: int) -> Call:
 def with_scipy(layer: Layer, threads: int) -> Call | None:
     """Filters of one channel, by the quickest of SciPy's functions on this very layer."""
     if layer.kind != "conv" or layer.weight.shape[:2] != (1, 1) or max(layer.sizes("dilation", 1)) > 1:
+        return None
+    if not layer.alone:
         return None
     from scipy import fft, ndimage, signal
 

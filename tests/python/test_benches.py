@@ -22,6 +22,18 @@ LAYERS: list[dict[str, Any]] = [
     {"op": "conv1d", "input": [1, 6, 20], "weight": [6, 2, 3], "params": {"dilation": 2, "groups": 3}},
     {"op": "conv2d", "input": [2, 4, 9, 11], "weight": [6, 2, 3, 2], "params": {"stride": [2, 1], "groups": 2}},
     {"op": "conv2d", "input": [1, 1, 9, 11], "weight": [1, 1, 4, 3], "params": {"padding": [2, 1]}},
+    *(
+        {
+            "op": "conv2d",
+            "input": [2, 3, 9, 8],
+            "weight": [4, 3, 3, 3],
+            "params": {"padding": 1},
+            "residual": residual,
+            "activation": activation,
+        }
+        for residual in (False, True)
+        for activation in (None, "relu", "relu6", "silu", "gelu")
+    ),
     {"op": "conv3d", "input": [1, 2, 4, 6, 8], "weight": [3, 2, 1, 3, 2], "params": {"padding": [0, 1, 1]}},
     {"op": "conv_transpose1d", "input": [1, 4, 9], "weight": [4, 3, 5], "params": {"stride": 3, "output_padding": 2}},
     {

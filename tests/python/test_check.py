@@ -41,6 +41,8 @@ def test_our_results_agree(operator: Operator, data: st.DataObject) -> None:
     actual = call()
     found = verdict(actual, call)
     assert found.agrees, found
+    assert found.causes == ()
+    assert found.places == ""
     check_numbers(found)
     if operator.family in EXACT or dtype == "bool" or (dtype[:3] in ("int", "uin") and operator.family != "lp_pool"):
         assert found.kind == "exact", found

@@ -332,3 +332,20 @@ def test_fft_is_refused_where_it_is_impossible() -> None:
         nn.Conv1d.from_weights(np.ones((1, 1, 3), np.int16), algorithm="fft")
     with pytest.raises(ValueError, match="a plain one"):
         nn.ConvTranspose1d.from_weights(np.ones((1, 1, 3)), algorithm="fft")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_a_layer_of_tensors_shows_tensors(dtype: torch.dtype) -> None:
+    weight, bias = torch.randn(4, 3, 3, dtype=dtype), torch.randn(4, dtype=dtype)
+    causal = nn.CausalConv1d.from_weights(weight, bias)
+    for layer in (nn.Conv1d.from_weights(weight, bias), nn.Conv1d.from_weights(weight, bias).to("cpu"), causal):
+        assert torch.equal(layer.weight, weight)
+        assert torch.equal(layer.bias, bias)
+        # They are copies: nobody can change them behind the packed ones.
+        layer.weight.zero_()
+        assert torch.equal(layer.weight, weight)
+    assert nn.Conv1d.from_weights(weight).bias is None
+    drawn = nn.Conv1d(3, 4, 3, dtype=dtype)
+    assert drawn.weight.dtype == dtype
+    assert f"dtype={str(dtype).removeprefix('torch.')}" in repr(drawn)
+    assert type(nn.Conv1d.from_weights(weight.float().numpy()).weight) is np.ndarray

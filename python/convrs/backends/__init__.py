@@ -12,23 +12,27 @@ from numpy.typing import NDArray
 
 from . import cpu, libraries
 from .choice import allow_tf32, chosen, use_backend
-from .cpu import dtype_name
+from .cpu import dtype_name, narrowed, widened
 from .description import Description, describe
 from .placement import expect_one_home, is_foreign, is_tensor
 
 __all__ = [
     "Description",
     "allow_tf32",
+    "as_tensor",
     "call",
     "call_layer",
     "describe",
     "dtype_name",
     "expect_one_home",
     "in_dtype",
+    "is_tensor",
     "moved",
+    "narrowed",
     "own_kind",
     "to_numpy",
     "use_backend",
+    "widened",
     "zeros",
 ]
 
@@ -94,6 +98,11 @@ def to_numpy(name: str, array: Any) -> NDArray[Any]:
 def own_kind(name: str, array: Any) -> Any:
     """A tensor as it is, whatever else as a NumPy array."""
     return array if type(array) is np.ndarray or is_tensor(array) else to_numpy(name, array)
+
+
+def as_tensor(array: Any) -> Any:
+    """A tensor as it is; a NumPy array as a tensor, over a copy where it is read-only."""
+    return array if is_tensor(array) else _torch().from_numpy(array)
 
 
 def in_dtype(numbers: NDArray[Any], dtype: Any) -> Any:

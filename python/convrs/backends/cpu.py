@@ -17,6 +17,25 @@ def dtype_name(dtype: Any) -> str:
     return "bfloat16" if dtype == BFLOAT16 else str(getattr(dtype, "name", dtype)).removeprefix("torch.")
 
 
+def widened(array: NDArray[Any]) -> NDArray[np.float64]:
+    """Floating-point numbers of any dtype in float64, where they are the same; longdouble is rounded."""
+    if dtype_name(array.dtype) == "bfloat16":
+        return (array.view(np.uint16).astype(np.uint32) << np.uint32(16)).view(np.float32).astype(np.float64)
+    return array.astype(np.float64)
+
+
+def narrowed(numbers: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Numbers in a shorter dtype, rounded once, to nearest with ties to even."""
+    if dtype_name(dtype) != "bfloat16":
+        return numbers.astype(dtype)
+    single = numbers.astype(np.float32)
+    bits = single.view(np.uint32)
+    # Rounded to odd, float32 keeps on which side of a tie of bfloat16 the number was.
+    bits = np.where(np.abs(single) > np.abs(numbers), bits - np.uint32(1), bits) | (single != numbers)
+    short = bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1)) >> np.uint32(16)
+    return np.where(np.isnan(numbers), 0x7FC0, short).astype(np.uint16).view(dtype)
+
+
 class Function(Protocol):
     """A function of `convrs.functional`."""
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .formats import Format
+from .call import Call
 from .result import Result, summed
 from .windows import Axis, convolution, counts, each, paddings, taps, transposed
 
 
-def conv(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+def conv(call: Call) -> Result:
     """Reference of conv1d, conv2d and conv3d."""
-    input, weight = arrays["input"], arrays["weight"]
+    input, weight, parameters = call.arrays["input"], call.arrays["weight"], call.parameters
     groups = parameters["groups"]
     _fits(input, weight, groups, weight.shape[1] * groups)
     axes = [
@@ -25,24 +25,24 @@ def conv(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapp
         for numbers in zip(
             input.shape[2:],
             weight.shape[2:],
-            each(parameters["stride"], spatial),
-            each(parameters["dilation"], spatial),
-            paddings(parameters["padding"], spatial),
+            each(parameters["stride"], call.spatial),
+            each(parameters["dilation"], call.spatial),
+            paddings(parameters["padding"], call.spatial),
             strict=True,
         )
     ]
-    return _weighted(form, input, _grouped(weight, groups), arrays["bias"], axes)
+    return _weighted(call, _grouped(weight, groups), axes)
 
 
-def conv_transpose(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+def conv_transpose(call: Call) -> Result:
     """Reference of conv_transpose1d, conv_transpose2d and conv_transpose3d."""
-    input, weight = arrays["input"], arrays["weight"]
-    groups = parameters["groups"]
+    input, weight = call.arrays["input"], call.arrays["weight"]
+    groups = call.parameters["groups"]
     _fits(input, weight, groups, weight.shape[0])
     names = ("stride", "dilation", "padding", "output_padding")
-    numbers = zip(input.shape[2:], weight.shape[2:], *(each(parameters[name], spatial) for name in names), strict=True)
-    by_output = _grouped(weight, groups).swapaxes(1, 2)
-    return _weighted(form, input, by_output, arrays["bias"], [transposed(*sizes) for sizes in numbers])
+    given = [each(call.parameters[name], call.spatial) for name in names]
+    axes = [transposed(*numbers) for numbers in zip(input.shape[2:], weight.shape[2:], *given, strict=True)]
+    return _weighted(call, _grouped(weight, groups).swapaxes(1, 2), axes)
 
 
 def _fits(input: NDArray[Any], weight: NDArray[Any], groups: int, channels: int) -> None:
@@ -56,11 +56,14 @@ def _grouped(weight: NDArray[Any], groups: int) -> NDArray[Any]:
     return weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:])
 
 
-def _weighted(
-    form: Format, input: NDArray[Any], weight: NDArray[Any], bias: NDArray[Any] | None, axes: Sequence[Axis]
-) -> Result:
+def _weighted(call: Call, weight: NDArray[Any], axes: Sequence[Axis]) -> Result:
     """Sums of input elements times `weight` (groups, out_channels, in_channels, kernel), plus the bias."""
-    shift = np.zeros(1, input.dtype) if bias is None else bias
+    form, input, bias, axes = call.form, call.arrays["input"], call.arrays["bias"], call.wanted(axes)
+    shift = np.zeros(weight.shape[:2], input.dtype) if bias is None else bias.reshape(weight.shape[:2])
+    if call.crop is not None:
+        channels = call.crop.channels
+        kept = channels[channels < weight.shape[1]]
+        weight, shift = weight[:, kept], shift[:, kept]
     values = _sum(input, weight, shift, axes)
     magnitude = _sum(np.abs(input), np.abs(weight), np.abs(shift), axes) if form.precision else values
     products = counts(axes) * weight.shape[2]

@@ -9,26 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .formats import Format
+from .call import Call
 from .result import Result, exact, summed
 from .windows import Axis, convolution, each, taps
 
 
-def unfold(form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+def unfold(call: Call) -> Result:
     """Reference of unfold."""
-    input = arrays["input"]
+    input = call.arrays["input"]
     batch, channels = input.shape[:2]
     columns = [
         np.where(tap.inside, tap.of(input), 0).reshape(batch, channels, tap.inside.size)
-        for tap in taps(_axes(input.shape[2:], parameters), input.shape[2:])
+        for tap in taps(_axes(input.shape[2:], call.parameters), input.shape[2:])
     ]
     blocks = np.stack(columns, axis=2)
-    return exact(form, blocks.reshape(batch, channels * len(columns), blocks.shape[3]))
+    return exact(call.form, blocks.reshape(batch, channels * len(columns), blocks.shape[3]))
 
 
-def fold(form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+def fold(call: Call) -> Result:
     """Reference of fold: every block added to its place in the image."""
-    columns = arrays["input"]
+    form, columns, parameters = call.form, call.arrays["input"], call.parameters
     sizes = each(parameters["output_size"], 2)
     axes = _axes(sizes, parameters)
     elements = math.prod(each(parameters["kernel_size"], 2))

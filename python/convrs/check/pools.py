@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .call import Call
 from .formats import FORMATS, Format, gamma
 from .result import Result, exact, stored, summed
 from .windows import Axis, adaptive, counts, each, flat, fractional, outer, paddings, pooling, taps
@@ -18,51 +19,53 @@ POWER_ROUNDINGS = 4
 """A power function is taken to err by at most 2 ULP, the error of 4 roundings."""
 
 
-def max_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+def max_pool(call: Call) -> Result:
     """Reference of max_pool1d, max_pool2d and max_pool3d."""
-    return _by_rule(_maximum, spatial, form, arrays["input"], parameters)
+    return _by_rule(_maximum, call)
 
 
-def min_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+def min_pool(call: Call) -> Result:
     """Reference of min_pool1d, min_pool2d and min_pool3d."""
-    return _by_rule(_minimum, spatial, form, arrays["input"], parameters)
+    return _by_rule(_minimum, call)
 
 
-def adaptive_max_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+def adaptive_max_pool(call: Call) -> Result:
     """Reference of adaptive_max_pool1d, adaptive_max_pool2d and adaptive_max_pool3d."""
-    return _maximum(form, arrays["input"], _adapted(spatial, arrays["input"], parameters))
+    return _maximum(call.form, call.arrays["input"], _adapted(call))
 
 
-def avg_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+def avg_pool(call: Call) -> Result:
     """Reference of avg_pool1d, avg_pool2d and avg_pool3d."""
-    axes, rule = _sliding(spatial, arrays["input"], parameters), parameters["rule"]
+    form, parameters, axes = call.form, call.parameters, _sliding(call)
+    rule = parameters["rule"]
     included = parameters["count_include_pad"] and not rule.startswith("tensorflow")
     divisor = outer([axis.extent for axis in axes]) if included else counts(axes)
     override = parameters.get("divisor_override")
     if override is not None:
         divisor = np.full_like(divisor, override)
-    result = _mean(form, arrays["input"], axes, divisor)
+    result = _mean(form, call.arrays["input"], axes, divisor)
     if rule == "onnxruntime-legacy" and not included and override is None and form.precision and not form.complex:
         # 0 / 0.
         result = replace(result, values=np.where(counts(axes) == 0, np.nan, result.values))
     return result
 
 
-def adaptive_avg_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+def adaptive_avg_pool(call: Call) -> Result:
     """Reference of adaptive_avg_pool1d, adaptive_avg_pool2d and adaptive_avg_pool3d."""
-    axes = _adapted(spatial, arrays["input"], parameters)
-    return _mean(form, arrays["input"], axes, counts(axes))
+    axes = _adapted(call)
+    return _mean(call.form, call.arrays["input"], axes, counts(axes))
 
 
-def lp_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+def lp_pool(call: Call) -> Result:
     """Reference of lp_pool1d, lp_pool2d and lp_pool3d: torch's (mean of x^p * elements of a window)^(1/p).
 
     By other rules it is (sum of |x|^p)^(1/p).
     """
-    input, p = arrays["input"], float(parameters["norm_type"])
+    form, input, parameters = call.form, call.arrays["input"], call.parameters
+    p = float(parameters["norm_type"])
     if form.complex:
         raise TypeError(f"input has dtype {form.name}, but powers are of real numbers")
-    axes = _sliding(spatial, input, parameters)
+    axes = _sliding(call)
     if math.isinf(p):
         # Torch negates in the dtype, where unsigned integers wrap around.
         sign = math.copysign(1, p)
@@ -84,7 +87,7 @@ def lp_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: M
     moved = np.where(input == 0, 0, np.abs(p * np.log(np.abs(input)))) * unit * np.abs(terms)
     # A window without elements has no sum to scale.
     taken = np.maximum(counts(axes), 1)
-    scale = math.prod(each(parameters["kernel_size"], spatial)) / taken if parameters["rule"] == "torch" else 1.0
+    scale = math.prod(each(parameters["kernel_size"], call.spatial)) / taken if parameters["rule"] == "torch" else 1.0
     powers = _sum(terms, axes) * scale
     magnitude = _sum(np.abs(terms), axes) * scale
     count = counts(axes)
@@ -103,9 +106,10 @@ def lp_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: M
     return stored(form, values, bound, loose)
 
 
-def fractional_max_pool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+def fractional_max_pool(call: Call) -> Result:
     """Reference of fractional_max_pool2d and fractional_max_pool3d with given samples."""
-    input, samples = arrays["input"], arrays["_random_samples"]
+    form, spatial, parameters = call.form, call.spatial, call.parameters
+    input, samples = call.arrays["input"], call.arrays["_random_samples"]
     if samples is None:
         raise ValueError("the reference needs the _random_samples that the call used")
     sizes, kernels = input.shape[2:], each(parameters["kernel_size"], spatial)
@@ -129,9 +133,10 @@ def fractional_max_pool(spatial: int, form: Format, arrays: Mapping[str, Any], p
     return exact(form, values, indices)
 
 
-def max_unpool(spatial: int, form: Format, arrays: Mapping[str, Any], parameters: Mapping[str, Any]) -> Result:
+def max_unpool(call: Call) -> Result:
     """Reference of max_unpool1d, max_unpool2d and max_unpool3d; of equal indices the last stays."""
-    input, indices = arrays["input"], arrays["indices"]
+    form, spatial, parameters = call.form, call.spatial, call.parameters
+    input, indices = call.arrays["input"], call.arrays["indices"]
     kernel = each(parameters["kernel_size"], spatial)
     stride, padding = _stride(kernel, parameters, spatial), paddings(parameters["padding"], spatial)
     numbers = zip(input.shape[2:], kernel, stride, padding, strict=True)
@@ -158,17 +163,19 @@ def _stride(kernel: list[int], parameters: Mapping[str, Any], spatial: int) -> l
     return kernel if not_given else each(given, spatial)
 
 
-def _sliding(spatial: int, input: NDArray[Any], parameters: Mapping[str, Any]) -> list[Axis]:
+def _sliding(call: Call) -> Sequence[Axis]:
+    spatial, parameters = call.spatial, call.parameters
     kernel = each(parameters["kernel_size"], spatial)
     stride = _stride(kernel, parameters, spatial)
     padding, dilation = paddings(parameters["padding"], spatial), each(parameters["dilation"], spatial)
-    numbers = zip(input.shape[2:], kernel, stride, padding, dilation, strict=True)
-    return [pooling(*sizes, parameters["ceil_mode"], parameters["rule"]) for sizes in numbers]
+    numbers = zip(call.arrays["input"].shape[2:], kernel, stride, padding, dilation, strict=True)
+    return call.wanted([pooling(*sizes, parameters["ceil_mode"], parameters["rule"]) for sizes in numbers])
 
 
-def _adapted(spatial: int, input: NDArray[Any], parameters: Mapping[str, Any]) -> list[Axis]:
-    outputs = each(parameters["output_size"], spatial)
-    return [adaptive(size, count) for size, count in zip(input.shape[2:], outputs, strict=True)]
+def _adapted(call: Call) -> Sequence[Axis]:
+    outputs = each(call.parameters["output_size"], call.spatial)
+    sizes = zip(call.arrays["input"].shape[2:], outputs, strict=True)
+    return call.wanted([adaptive(size, count) for size, count in sizes])
 
 
 def _starts(form: Format, size: int, kernel: int, outputs: int, sample: Any) -> NDArray[np.int64]:
@@ -181,15 +188,10 @@ def _starts(form: Format, size: int, kernel: int, outputs: int, sample: Any) -> 
     return np.append(np.minimum(starts, last), last)
 
 
-def _by_rule(
-    extremum: Callable[[Format, NDArray[Any], Sequence[Axis]], Result],
-    spatial: int,
-    form: Format,
-    input: NDArray[Any],
-    parameters: Mapping[str, Any],
-) -> Result:
+def _by_rule(extremum: Callable[[Format, NDArray[Any], Sequence[Axis]], Result], call: Call) -> Result:
     """A sliding maximum or minimum, with what rules say of NaN, windows without elements, and indices."""
-    rule, axes = parameters["rule"], _sliding(spatial, input, parameters)
+    form, spatial, input, rule = call.form, call.spatial, call.arrays["input"], call.parameters["rule"]
+    axes = _sliding(call)
     real = np.issubdtype(input.dtype, np.floating)
     # The least finite number of the format, or the largest for a minimum.
     least = np.asarray((1 if extremum is _minimum else -1) * (form.largest if real else 0), input.dtype)

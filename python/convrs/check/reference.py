@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from .. import backends, functional
 from . import conv, patches, pools
+from .call import Call
 from .formats import Format, widened
 from .result import Result
 
 ARRAYS = ("input", "weight", "bias", "indices", "_random_samples")
 
-SPATIAL: dict[str, Callable[[int, Format, Mapping[str, Any], Mapping[str, Any]], Result]] = {
+REFERENCES: dict[str, Callable[[Call], Result]] = {
     "conv": conv.conv,
     "conv_transpose": conv.conv_transpose,
     "max_pool": pools.max_pool,
@@ -29,8 +30,10 @@ SPATIAL: dict[str, Callable[[int, Format, Mapping[str, Any], Mapping[str, Any]],
     "adaptive_avg_pool": pools.adaptive_avg_pool,
     "adaptive_max_pool": pools.adaptive_max_pool,
     "fractional_max_pool": pools.fractional_max_pool,
+    "unfold": patches.unfold,
+    "fold": patches.fold,
 }
-"""References by the name without "1d", "2d" or "3d"."""
+"""By the family of operators."""
 
 Operator = str | Callable[..., Any]
 """The name of a function of `convrs.functional`, or the function."""
@@ -56,8 +59,8 @@ def bound_arguments(name: str, inputs: tuple[Any, ...], params: Mapping[str, Any
     return dict(bound.arguments)
 
 
-def reference_of(op: Operator, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> tuple[Result, bool]:
-    """The reference for a call, and whether the call returns indices."""
+def call_of(op: Operator, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Call:
+    """The call of an operator; what the operator refuses is refused."""
     name = name_of(op)
     parameters = bound_arguments(name, inputs, params)
     given = {key: parameters.pop(key) for key in ARRAYS if key in parameters}
@@ -73,8 +76,26 @@ def reference_of(op: Operator, inputs: tuple[Any, ...], params: Mapping[str, Any
         if formats.get(key, form) is not form:
             raise TypeError(f"{key} has dtype {formats[key].name}, but input has dtype {form.name}")
     _refuse_as_the_operator(name, given, parameters)
+    match = re.fullmatch(r"(.*)([123])d", name)
+    family, spatial = (match[1], int(match[2])) if match else (name, 1 if name == "fold" else 2)
+    axes = arrays["input"].ndim
+    if axes not in (spatial + 1, spatial + 2):
+        raise ValueError(f"input must have {spatial + 2} axes, or {spatial + 1} without the batch")
+    batched = axes == spatial + 2
+    if not batched:
+        arrays |= {key: arrays[key][None] for key in ("input", "indices") if key in arrays}
+    return Call(name, family, spatial, form, arrays, parameters, batched)
+
+
+def result_of(call: Call) -> Result:
+    """The reference's result, with a batch."""
     with np.errstate(all="ignore"):
-        return _computed(name, form, arrays, parameters), bool(parameters.get("return_indices", False))
+        return REFERENCES[call.family](call)
+
+
+def as_given(call: Call, result: Result) -> Result:
+    """The result without its batch where the call's input has none."""
+    return result if call.batched else result.map(lambda array: array[0])
 
 
 def reference(op: Operator, *inputs: Any, **params: Any) -> Any:
@@ -100,8 +121,9 @@ def reference(op: Operator, *inputs: Any, **params: Any) -> Any:
         >>> reference("avg_pool1d", np.array([[[1, 2, 4]]], np.float32), 2, stride=1)
         array([[[1.5, 3. ]]])
     """
-    result, indexed = reference_of(op, inputs, params)
-    return (result.values, result.indices) if indexed else result.values
+    call = call_of(op, inputs, params)
+    result = as_given(call, result_of(call))
+    return (result.values, result.indices) if call.indexed else result.values
 
 
 def rounding_bound(op: Operator, *inputs: Any, **params: Any) -> NDArray[np.float64]:
@@ -137,7 +159,8 @@ def rounding_bound(op: Operator, *inputs: Any, **params: Any) -> NDArray[np.floa
         >>> rounding_bound("conv1d", ones, ones) / 2.0**-24
         array([[[12.00000291]]])
     """
-    result, _ = reference_of(op, inputs, params)
+    call = call_of(op, inputs, params)
+    result = as_given(call, result_of(call))
     return np.where(result.loose, np.inf, result.bound)
 
 
@@ -146,20 +169,3 @@ def _refuse_as_the_operator(name: str, arrays: Mapping[str, Any], parameters: Ma
     numbers = {key: array if array is None else backends.to_numpy(key, array) for key, array in arrays.items()}
     with np.errstate(all="ignore"):
         getattr(functional, name)(**numbers, **{**parameters, "out": None})
-
-
-def _computed(name: str, form: Format, arrays: dict[str, Any], parameters: Mapping[str, Any]) -> Result:
-    match = re.fullmatch(r"(.*)([123])d", name)
-    spatial = int(match[2]) if match else 1 if name == "fold" else 2
-    batched = arrays["input"].ndim == spatial + 2
-    if not batched:
-        for key in ("input", "indices"):
-            if key in arrays:
-                arrays[key] = arrays[key][None]
-    if arrays["input"].ndim != spatial + 2:
-        raise ValueError(f"input must have {spatial + 2} axes, or {spatial + 1} without the batch")
-    if match:
-        result = SPATIAL[match[1]](spatial, form, arrays, parameters)
-    else:
-        result = getattr(patches, name)(form, arrays, parameters)
-    return result if batched else result.map(lambda array: array[0])

@@ -1,7 +1,8 @@
-"""The verdict on a result: is the difference to the reference rounding, or something else?"""
+"""The verdict on a result: is the difference to the reference rounding, or what else?"""
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -9,9 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import backends
+from .call import Call
+from .causes import Cause, Evidence, causes, places
+from .difference import Difference, difference
 from .formats import Format, widened
-from .reference import Operator, name_of, reference_of
+from .reference import Operator, as_given, call_of, result_of
 from .result import Result
+
+WRAPPED = textwrap.TextWrapper(118, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,10 @@ class Verdict:
     """The rounding bound of that element."""
     message: str
     """The finding in one line."""
+    causes: tuple[Cause, ...] = ()
+    """What gives just these numbers if the reference is computed so; more than one if they all do."""
+    places: str = ""
+    """What the places of the wrong elements have in common."""
 
     @property
     def agrees(self) -> bool:
@@ -57,6 +67,10 @@ class Verdict:
             lines.append(f"  its difference is {self.share:.3g} times what rounding explains, {self.bound:.3g}")
             largest = f"{self.max_abs:.3g} absolute, {self.max_rel:.3g} relative, {self.max_ulp:.3g} ULP"
             lines.append(f"  largest differences: {largest}")
+        if self.places:
+            lines.append(f"  where: {self.places}")
+        for cause in self.causes:
+            lines += WRAPPED.wrap(f"cause: {cause}")
         return "\n".join(lines)
 
 
@@ -73,7 +87,9 @@ def compare(actual: Any, op: Operator, *inputs: Any, **params: Any) -> Verdict:
         **params: its arguments by keyword. Fractional pools need `_random_samples`.
 
     Returns:
-        The verdict. Another shape or dtype than the reference's is "beyond rounding".
+        The verdict. Another shape or dtype than the reference's is "beyond rounding". Then its `causes` are those ways
+        of going wrong of which each gives every number that was judged to within its rounding bound (none if no way
+        that is known does), and `places` says what the places of the wrong elements have in common.
 
     Raises:
         ValueError: no such operator, or the arguments make no result.
@@ -89,23 +105,29 @@ def compare(actual: Any, op: Operator, *inputs: Any, **params: Any) -> Verdict:
           worst element (0, 0, 1): got 2, the reference is 1.00000001
           its difference is 5.59e+06 times what rounding explains, 1.79e-07
           largest differences: 1 absolute, 1 relative, 8.39e+06 ULP
+          where: length 1 (of 2)
+        >>> print(*compare(np.array([[[0.4, 0.8]]], np.float32), "conv1d", x, w).causes)  # doctest: +ELLIPSIS
+        kernel flipped: the kernel is turned round along length: a true convolution, where torch's is a cross-...
     """
-    name = name_of(op)
-    result, indexed = reference_of(op, inputs, params)
-    if indexed and not (isinstance(actual, tuple | list) and len(actual) == 2):
-        return _refused(name, result, f"the result must be a pair of values and indices, got {type(actual).__name__}")
-    values, indices = actual if indexed else (actual, None)
+    call = call_of(op, inputs, params)
+    result = as_given(call, result_of(call))
+    if call.indexed and not (isinstance(actual, tuple | list) and len(actual) == 2):
+        return _refused(call, result, f"the result must be a pair of values and indices, got {type(actual).__name__}")
+    values, indices = actual if call.indexed else (actual, None)
     try:
         array, form = widened("actual", backends.to_numpy("actual", values))
     except TypeError as error:
-        return _refused(name, result, str(error))
-    if array.shape != result.values.shape:
-        return _refused(name, result, f"the shape is {array.shape}, the reference's is {result.values.shape}")
+        return _refused(call, result, str(error))
     if form is not result.format:
-        return _refused(name, result, f"the dtype is {form.name}, the reference's is {result.format.name}")
-    with np.errstate(all="ignore"):
-        verdict = _judged(name, array, result)
-    return _with_indices(verdict, backends.to_numpy("indices", indices), result) if indexed else verdict
+        return _refused(call, result, f"the dtype is {form.name}, the reference's is {result.format.name}")
+    if array.shape != result.values.shape:
+        message = f"the shape is {array.shape}, the reference's is {result.values.shape}"
+        return _reasoned(_refused(call, result, message), call, array, None, result)
+    verdict = _judged(call.name, array, difference(array, result), result)
+    if not verdict.agrees or not call.indexed:
+        return _reasoned(verdict, call, array, None, result)
+    places = backends.to_numpy("indices", indices)
+    return _reasoned(_with_indices(verdict, call, places, result), call, array, places, result)
 
 
 def assert_agrees(actual: Any, op: Operator, *inputs: Any, **params: Any) -> None:
@@ -123,31 +145,36 @@ def assert_agrees(actual: Any, op: Operator, *inputs: Any, **params: Any) -> Non
         raise AssertionError(str(verdict))
 
 
-def _judged(name: str, actual: NDArray[Any], result: Result) -> Verdict:
-    form, values = result.format, result.values
-    rounded = form.rounded(values)
-    error = _difference(actual, values)
-    same = (actual == rounded) | (np.isnan(actual) & np.isnan(rounded))
-    if form.complex:
-        # Which part of a product of infinities is NaN depends on how products are formed.
-        same |= ~np.isfinite(actual) & ~np.isfinite(rounded)
-    both = np.isfinite(actual) & np.isfinite(values)
-    excused = same | (result.loose & ~np.isfinite(actual))
-    error = np.where(both, error, np.where(excused, 0, np.inf))
-    share = np.where(error == 0, 0, error / np.where(error == 0, 1, result.bound))
-    wrong = int(np.count_nonzero(error > result.bound))
+def _reasoned(
+    verdict: Verdict, call: Call, actual: NDArray[Any], indices: NDArray[Any] | None, result: Result
+) -> Verdict:
+    """The verdict with the causes of what rounding does not explain."""
+    if verdict.agrees:
+        return verdict
+    if not call.batched:
+        actual, result = actual[None], result.map(lambda array: array[None])
+        indices = None if indices is None else indices[None]
+    evidence = Evidence(call, actual, indices, result)
+    with np.errstate(all="ignore"):
+        return replace(verdict, causes=causes(evidence), places=places(evidence))
+
+
+def _judged(name: str, actual: NDArray[Any], found: Difference, result: Result) -> Verdict:
+    form, values, error, share = result.format, result.values, found.error, found.share
+    wrong = int(np.count_nonzero(found.wrong))
     size = np.abs(values)
-    relative = np.where((size > 0) & np.isfinite(size), error / size, 0)
+    measurable = (size > 0) & np.isfinite(size)
+    relative = np.where(measurable, error / np.where(measurable, size, 1), 0)
     if not error.size:
         message, index = "the result is empty", None
     else:
         # Of equal shares, infinite ones above all, the largest difference.
         worst = np.lexsort((-error.ravel(), -share.ravel()))[0]
         index = tuple(int(at) for at in np.unravel_index(worst, error.shape))
-        message = _finding(wrong, error.size, exact=bool(same.all()), rounds=form.precision > 0)
+        message = _finding(wrong, error.size, exact=found.exact, rounds=form.precision > 0)
     return Verdict(
         op=name,
-        kind="beyond rounding" if wrong else "exact" if same.all() else "rounding",
+        kind="beyond rounding" if wrong else "exact" if found.exact else "rounding",
         size=error.size,
         wrong=wrong,
         max_abs=_largest(error),
@@ -170,14 +197,12 @@ def _finding(wrong: int, size: int, *, exact: bool, rounds: bool) -> str:
     return f"all {size} elements lie within the rounding bound"
 
 
-def _with_indices(verdict: Verdict, indices: NDArray[Any], result: Result) -> Verdict:
+def _with_indices(verdict: Verdict, call: Call, indices: NDArray[Any], result: Result) -> Verdict:
     expected = result.indices
     assert expected is not None
-    if not verdict.agrees:
-        return verdict
     if indices.shape != expected.shape or indices.dtype != np.int64:
         found = f"the indices are {indices.dtype} of shape {indices.shape}, the reference's int64 of {expected.shape}"
-        return _refused(verdict.op, result, found)
+        return _refused(call, result, found)
     differ = indices != expected
     if not differ.any():
         return verdict
@@ -188,10 +213,10 @@ def _with_indices(verdict: Verdict, indices: NDArray[Any], result: Result) -> Ve
     return replace(verdict, kind="beyond rounding", wrong=wrong, message=message)
 
 
-def _refused(name: str, result: Result, message: str) -> Verdict:
+def _refused(call: Call, result: Result, message: str) -> Verdict:
     """The verdict on what cannot be compared element by element."""
     return Verdict(
-        op=name,
+        op=call.name,
         kind="beyond rounding",
         size=result.values.size,
         wrong=result.values.size,
@@ -205,14 +230,6 @@ def _refused(name: str, result: Result, message: str) -> Verdict:
         bound=0.0,
         message=message,
     )
-
-
-def _difference(actual: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
-    if np.issubdtype(values.dtype, np.integer):
-        # Larger minus smaller fits the unsigned dtype, whatever wraps.
-        difference = np.asarray(np.maximum(actual, values) - np.minimum(actual, values))
-        return difference.view(np.uint64).astype(np.float64)
-    return np.asarray(np.abs(actual - values))
 
 
 def _largest(numbers: NDArray[Any]) -> float:

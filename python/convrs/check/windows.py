@@ -28,6 +28,10 @@ class Axis:
         """Number of outputs."""
         return int(self.positions.shape[1])
 
+    def only(self, outputs: NDArray[np.int64]) -> Axis:
+        """The axis with these outputs alone."""
+        return Axis(self.positions[:, outputs], self.inside[:, outputs], self.first[outputs], self.extent[outputs])
+
 
 @dataclass(frozen=True)
 class Tap:

@@ -21,6 +21,7 @@ from .adaptive import (
     AdaptiveMaxPool2d,
     AdaptiveMaxPool3d,
 )
+from .batch_norm import BatchNorm
 from .causal import CausalConv1d
 from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .plan import Plan
@@ -49,6 +50,7 @@ __all__ = [
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
+    "BatchNorm",
     "CausalConv1d",
     "Conv1d",
     "Conv2d",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from copy import copy
 from typing import Any, Self
 
-import numpy as np
-
 from .. import backends
 from ..functional.arguments import Algorithm, Array
-from .conv import Activation, Conv1d
+from .batch_norm import BatchNorm
+from .conv import Conv1d
+from .layer import Activation
 
 __all__ = ["CausalConv1d"]
 
@@ -34,12 +34,8 @@ class CausalConv1d:
         [100.0, 210.0, 321.0, 432.0]
     """
 
-    __slots__ = ("_chunk", "_state", "_whole", "bias", "span", "weight")
+    __slots__ = ("_chunk", "_state", "_whole", "span")
 
-    weight: Any
-    """The weights, a read-only NumPy array; where the layer was moved to a device, a tensor there."""
-    bias: Any
-    """The bias likewise, None without one."""
     span: int
     """Inputs that are kept from chunk to chunk: dilation * (kernel - 1)."""
     _chunk: Conv1d
@@ -56,6 +52,7 @@ class CausalConv1d:
         activation: Activation | None = None,
         algorithm: Algorithm = "direct",
         device: Any = None,
+        batch_norm: BatchNorm | None = None,
     ) -> Self:
         """A layer of given weights; they are copied.
 
@@ -68,18 +65,19 @@ class CausalConv1d:
             activation: the last step, as for `Conv1d`.
             algorithm: as for `Conv1d`. Chunks and whole sequences give the same bits with "direct".
             device: where it computes, as for `to`; the CPU if left out.
+            batch_norm: as for `Conv1d`.
 
         Raises:
             ValueError: a shape or value is out of range.
             TypeError: a kind or dtype is wrong.
         """
         layer = cls.__new__(cls)
-        array = backends.to_numpy("weight", weight)
+        array = backends.own_kind("weight", weight)
         if array.ndim == 2:
-            array = array[:, np.newaxis]
+            array = array[:, None]
         if array.ndim != 3:
             raise ValueError(
-                f"weight has shape {array.shape}: it must be (out_channels, in_channels / groups, kernel), "
+                f"weight has shape {tuple(array.shape)}: it must be (out_channels, in_channels / groups, kernel), "
                 "or (channels, kernel) for a depthwise layer"
             )
         if groups is None:
@@ -96,6 +94,7 @@ class CausalConv1d:
                 activation=activation,
                 algorithm=algorithm,
                 device=device,
+                batch_norm=batch_norm,
             )
 
         layer._take(planned(0), planned(layer.span))
@@ -103,8 +102,17 @@ class CausalConv1d:
 
     def _take(self, chunk: Conv1d, whole: Conv1d) -> None:
         self._chunk, self._whole = chunk, whole
-        self.weight, self.bias = chunk.weight, chunk.bias
         self.reset()
+
+    @property
+    def weight(self) -> Any:
+        """The weights, as `Conv1d` shows them."""
+        return self._chunk.weight
+
+    @property
+    def bias(self) -> Any:
+        """The bias likewise, None without one."""
+        return self._chunk.bias
 
     def to(self, device: Any) -> Self:
         """This layer with its weights on another device, at the beginning of a sequence; see `Conv1d.to`.

@@ -1,167 +1,23 @@
-"""Convolutions and transposed convolutions as planned layers."""
+"""Convolutions and transposed convolutions as planned layers, named and drawn as torch's."""
 
 from __future__ import annotations
 
 import math
 import operator
 from collections.abc import Sequence
-from copy import copy
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, Self
 
 import numpy as np
-from numpy import ndarray
-from numpy.typing import NDArray
 
-from .. import _convrs, backends, functional
-from ..functional.arguments import Algorithm, Array, Padding, PaddingMode, Size
-from .plan import Plan
+from .. import backends
+from ..functional.arguments import Algorithm, Padding, PaddingMode, Size
+from .batch_norm import BatchNorm
+from .layer import Activation, PlannedLayer
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
 
-Activation: TypeAlias = str | tuple[str, Any] | tuple[str, float, float]
-"""The name of an activation, with its numbers behind it if it has any."""
 
-
-class _Layer:
-    """What all convolutions share: a planned kernel and how it is called."""
-
-    __slots__ = ("_activation", "_home", "_layer", "_parameters", "_run", "bias", "weight")
-
-    spatial: ClassVar[int]
-    transposed: ClassVar[bool]
-
-    weight: Any
-    """The weights, a read-only NumPy array; where the layer was moved to a device, a tensor there."""
-    bias: Any
-    """The bias likewise, None without one."""
-    _home: Any
-    """The layer on the CPU; None if this is it."""
-
-    def _plan(
-        self,
-        weight: Any,
-        bias: Any,
-        stride: Size,
-        padding: Padding,
-        output_padding: Size,
-        dilation: Size,
-        groups: int,
-        padding_mode: PaddingMode,
-        activation: Activation | None,
-        algorithm: Algorithm,
-        device: Any = None,
-    ) -> None:
-        self.weight = _read_only("weight", weight)
-        self.bias = None if bias is None else _read_only("bias", bias)
-        own = {"output_padding": output_padding} if self.transposed else {"padding_mode": padding_mode}
-        self._parameters = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, **own}
-        self._activation = _with_numbers(activation)
-        self._layer = _convrs.Layer(
-            self.spatial,
-            self.transposed,
-            self.weight,
-            self.bias,
-            stride,
-            padding,
-            output_padding,
-            dilation,
-            groups,
-            padding_mode,
-            self._activation,
-            algorithm,
-        )
-        # A bound method that is looked up once: a tiny call takes about a microsecond.
-        self._run: Any = self._layer.run
-        self._home = None
-        if not _is_cpu(device):
-            self._home = copy(self)
-            self._move(device)
-
-    def to(self, device: Any) -> Self:
-        """This layer with its weights on another device, where torch computes it, imported for it.
-
-        The weights are moved once. Calls take tensors of that device, or arrays of other libraries there, and give back
-        their kind: the numbers of the CPU to rounding, by the algorithm that torch chooses. 16-bit floats are rounded
-        after each step. Float32 is not shortened to TF32 unless `convrs.allow_tf32` says so.
-
-        Args:
-            device: "cpu", or what torch takes as a device: "cuda", "cuda:1", "mps", "xpu", a torch.device.
-
-        Returns:
-            Another layer of the same weights, which keeps the CPU's with what that has packed; for "cpu" that one.
-
-        Raises:
-            ValueError: torch has no such device, or the device no such dtype.
-            ImportError: there is no torch.
-
-        Example:
-            >>> import numpy as np
-            >>> layer = Conv1d.from_weights(np.ones((1, 1, 2), np.float32))
-            >>> layer.to("cpu") is layer
-            True
-        """
-        home = self if self._home is None else self._home
-        if _is_cpu(device):
-            return home
-        moved = copy(self)
-        moved._home = home
-        moved._move(device)
-        return moved
-
-    def _move(self, device: Any) -> None:
-        function = getattr(functional, f"conv{'_transpose' if self.transposed else ''}{self.spatial}d")
-        self._run = backends.moved(function, self.weight, self.bias, self._parameters, self._activation, device)
-        self.weight, self.bias = self._run.weight, self._run.bias
-
-    def __call__(self, input: Array, residual: Array | None = None, *, out: Array | None = None) -> Array:
-        """Computes the layer.
-
-        Args:
-            input: (batch, in_channels, ...) or (in_channels, ...), in the dtype of the weights and where they live.
-            residual: added before the activation; of the result's shape and dtype.
-            out: array that receives the result: its shape, dtype and kind, not overlapping an input.
-
-        Returns:
-            The result, as the function of the same name gives it.
-
-        Raises:
-            ValueError: a shape does not fit.
-            TypeError: a kind or dtype is wrong, or an array lives elsewhere than the weights.
-        """
-        if type(input) is ndarray and residual is None:
-            result: Array = self._run(input, None, out)
-        else:
-            result = backends.call_layer(self._run, input, residual, out)
-        return result
-
-    def plan(self, shape: Sequence[int]) -> Plan:
-        """How an input of that shape would be computed by the kernels.
-
-        Raises:
-            ValueError: the shape does not fit.
-            TypeError: the layer was moved to a device, where torch chooses and does not tell.
-
-        Example:
-            >>> import numpy as np
-            >>> layer = Conv2d.from_weights(np.ones((64, 32, 3, 3), np.float32))
-            >>> layer.plan((1, 32, 58, 58)).multiply_adds
-            57802752
-        """
-        if self._home is not None:
-            raise TypeError(
-                f"the layer computes on {self.weight.device}, where torch chooses how and does not tell; "
-                f'the kernels\' plan is layer.to("cpu").plan({tuple(shape)})'
-            )
-        fields = self._layer.plan(list(shape))
-        return Plan(**{**fields, "tile": tuple(fields["tile"])})
-
-    def __repr__(self) -> str:
-        weight = self.to("cpu").weight
-        device = "" if self._home is None else f", device={str(self.weight.device)!r}"
-        return f"{type(self).__name__}(weight={weight.shape}, dtype={backends.dtype_name(weight.dtype)}{device})"
-
-
-class _Conv(_Layer):
+class _Conv(PlannedLayer):
     """A convolution over `spatial` axes."""
 
     __slots__ = ()
@@ -214,6 +70,7 @@ class _Conv(_Layer):
         activation: Activation | None = None,
         algorithm: Algorithm = "auto",
         device: Any = None,
+        batch_norm: BatchNorm | None = None,
     ) -> Self:
         """A layer of given weights; they are copied.
 
@@ -238,13 +95,16 @@ class _Conv(_Layer):
                 to the dtype. Only where the elements of a block differ by ten orders of magnitude or more is that seen
                 in float32; an infinity or NaN in a block spoils all of its outputs.
             device: where it computes, as for `to`; the CPU if left out.
+            batch_norm: a BatchNorm in evaluation between the sum and what follows it, folded into weight and bias.
 
         Raises:
             ValueError: a shape or value is out of range.
             TypeError: a kind or dtype is wrong.
         """
         layer = cls.__new__(cls)
-        layer._plan(weight, bias, stride, padding, 0, dilation, groups, padding_mode, activation, algorithm, device)
+        layer._plan(
+            weight, bias, stride, padding, 0, dilation, groups, padding_mode, activation, algorithm, device, batch_norm
+        )
         return layer
 
 
@@ -293,7 +153,7 @@ class Conv3d(_Conv):
     spatial = 3
 
 
-class _ConvTranspose(_Layer):
+class _ConvTranspose(PlannedLayer):
     """A transposed convolution over `spatial` axes."""
 
     __slots__ = ()
@@ -340,6 +200,7 @@ class _ConvTranspose(_Layer):
         activation: Activation | None = None,
         algorithm: Algorithm = "auto",
         device: Any = None,
+        batch_norm: BatchNorm | None = None,
     ) -> Self:
         """A layer of given weights; they are copied.
 
@@ -354,6 +215,7 @@ class _ConvTranspose(_Layer):
             activation: as for convolutions.
             algorithm: "auto" or "direct", which here are the same.
             device: where it computes, as for `to`; the CPU if left out.
+            batch_norm: a BatchNorm in evaluation between the sum and what follows it, folded into weight and bias.
 
         Raises:
             ValueError: a shape or value is out of range.
@@ -361,7 +223,18 @@ class _ConvTranspose(_Layer):
         """
         layer = cls.__new__(cls)
         layer._plan(
-            weight, bias, stride, padding, output_padding, dilation, groups, "zeros", activation, algorithm, device
+            weight,
+            bias,
+            stride,
+            padding,
+            output_padding,
+            dilation,
+            groups,
+            "zeros",
+            activation,
+            algorithm,
+            device,
+            batch_norm,
         )
         return layer
 
@@ -406,25 +279,6 @@ class ConvTranspose3d(_ConvTranspose):
     spatial = 3
 
 
-def _read_only(name: str, array: Any) -> NDArray[Any]:
-    """A copy that nobody can change behind the packed weights."""
-    copy = np.array(backends.to_numpy(name, array), order="C")
-    copy.flags.writeable = False
-    return copy
-
-
-def _with_numbers(activation: Activation | None) -> tuple[str, list[float]] | None:
-    """The name of an activation and a list of its numbers."""
-    if activation is None:
-        return None
-    if isinstance(activation, str):
-        return activation, []
-    if not isinstance(activation, tuple) or not activation or not isinstance(activation[0], str):
-        raise TypeError(f"activation must be a name, or a tuple of a name and its numbers, got {activation!r}")
-    name, *numbers = activation
-    return name, [float(number) for entry in numbers for number in np.ravel(entry)]
-
-
 def _each(value: Size, spatial: int) -> tuple[int, ...]:
     sizes = tuple(value) if isinstance(value, Sequence) else (value,) * spatial
     if len(sizes) != spatial or any(_whole("kernel_size", size) < 1 for size in sizes):
@@ -448,11 +302,6 @@ def _whole(name: str, value: Any) -> int:
         return operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be a whole number, got {type(value).__name__}: {value}") from None
-
-
-def _is_cpu(device: object) -> bool:
-    """Whether it says the CPU, as a text or as torch's object, or nothing."""
-    return device is None or str(device).partition(":")[0] == "cpu"
 
 
 def _drawn(shape: tuple[int, ...], channels: int, dtype: Any) -> tuple[Any, Any]:

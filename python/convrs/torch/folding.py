@@ -115,7 +115,7 @@ def planned(chain: Chain, algorithm: Algorithm) -> Layer:
     convolution, normalization = chain.convolution, chain.normalization
     if type(convolution) not in CONVOLUTIONS or convolution._parameters.get("weight") is None:
         raise TypeError("its weight is computed from other parameters")
-    weight, bias, tensors = convolution.weight, convolution.bias, tensors_of(chain.modules)
+    weight, tensors, batch_norm = convolution.weight, tensors_of(chain.modules), None
     if not all(map(watchable, tensors)):
         raise TypeError("a tensor of it does not say when it is written to, as those of torch.inference_mode()")
     floats = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
@@ -124,44 +124,17 @@ def planned(chain: Chain, algorithm: Algorithm) -> Layer:
     if normalization is not None:
         if normalization.training or not _normalization_fits(convolution, normalization):
             raise TypeError("the normalisation behind it takes the mean of each batch")
-        weight, bias = _normalized(convolution, normalization)
-        if any(tensor.isinf().any() for tensor in (weight, bias)) and not convolution.weight.isinf().any():
-            raise TypeError(f"with the normalisation behind it a weight is too large for {weight.dtype}")
+        numbers = (getattr(normalization, name) for name in ("running_mean", "running_var", "weight", "bias", "eps"))
+        batch_norm = nn.BatchNorm(*numbers)
     activation = chain.activation
     names = ["stride", "padding", "dilation", "groups"]
     names.append("output_padding" if convolution.transposed else "padding_mode")
     layer: Layer = CONVOLUTIONS[type(convolution)].from_weights(
         weight,
-        bias,
+        convolution.bias,
         **{name: getattr(convolution, name) for name in names},
         activation=None if activation is None else ACTIVATIONS[type(activation)](activation),
         algorithm=algorithm,
+        batch_norm=batch_norm,
     )
     return layer
-
-
-def _normalized(convolution: Any, module: Any) -> tuple[Tensor, Tensor]:
-    """Weight and bias with (y - mean) / sqrt(var + eps) * gamma + beta behind them, in float64 before the rounding.
-
-    That rounding moves a result by at most u * (sum of |weight| |x| + |bias|), with u = 2^-24 for float32, 2^-11 for
-    float16 and 2^-8 for bfloat16, and weights below float16's 2^-14 by at most 2^-25 times the sum of |x|.
-    """
-    weight = convolution.weight.double()
-    scale = torch.rsqrt(module.running_var.double() + module.eps)
-    if module.weight is not None:
-        scale = scale * module.weight.double()
-    bias = -module.running_mean.double()
-    if convolution.bias is not None:
-        bias = bias + convolution.bias.double()
-    bias = bias * scale
-    if module.bias is not None:
-        bias = bias + module.bias.double()
-    ones = (1,) * spatial_axes(convolution)
-    if convolution.transposed:
-        # (in, out / groups, kernel ...): the outputs of a group lie behind its inputs.
-        groups, inputs = convolution.groups, convolution.in_channels // convolution.groups
-        scales = scale.view(groups, 1, -1).expand(groups, inputs, -1).reshape(convolution.in_channels, -1, *ones)
-    else:
-        scales = scale.view(-1, 1, *ones)
-    dtype = convolution.weight.dtype
-    return (weight * scales).to(dtype), bias.to(dtype)
