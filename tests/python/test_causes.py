@@ -177,7 +177,7 @@ def other_same(call: Call) -> Array:
 def by_rule(rule: str) -> Callable[[Call], Array]:
     def broken(call: Call) -> Array:
         result = values_of(call(rule=rule))
-        if 1 in authority.each(call.parameters["kernel_size"], call.operator.spatial) or not np.isfinite(result).all():
+        if not np.isfinite(result).all():
             raise ValueError("windows may lie beyond the input")
         return result
 

@@ -58,8 +58,8 @@ impl<E: Element, R: Reduction<E>> Blocks<'_, E, R> {
         let pitch = slide.layout.pitch;
         let stride = height.stride.wrapping_mul(self.input.stride() as usize);
         let fits = block.height.len() == 1 || (covered..=pitch).contains(&stride);
-        if slide.single && slide.layout.turns == 1 && whole && fits && self.input.are_values(self.reduction) {
-            // Windows of one row are never in the padding.
+        let single = slide.single && slide.layout.turns == 1 && slide.has_rows(block, &depth);
+        if single && whole && fits && self.input.are_values(self.reduction) {
             let window = slide.windows[1].window(block.height.start);
             let columns = self.input.row(depth.first, window.first, covered, 0).cast();
             self.write(block, &depth, columns, stride, covered);
