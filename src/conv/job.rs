@@ -15,7 +15,7 @@ use super::regions::{Region, Runs};
 use super::task::{Task, Together};
 use super::weights::{Panel, Panels, Weights};
 use super::write::{Layout, NOWHERE, Places, Write};
-use crate::array::{Element, SharedOutput, View, with_scratch};
+use crate::array::{Accumulator, Element, SharedOutput, View, with_scratch};
 use crate::parallel::Progress;
 use crate::shape::{AxisPass, ConvShape, PaddingMode, RANK};
 use crate::simd::{Isa, Lanes, dispatch};
@@ -164,7 +164,10 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
         }
         let entries = regions.iter().map(|region| region.places(images, step)).sum();
         let piece = if plan.algorithm == Algorithm::Direct { plan.piece } else { plan.piece / plan.lanes };
-        if self.is_straight(together, &regions) && self.straight(together, task, (&regions, inside), work, stage) {
+        if const { E::IN_PLACE && E::Accumulator::ACTIVATES }
+            && self.is_straight(together, &regions)
+            && self.straight(together, task, (&regions, inside), work, stage)
+        {
             return;
         }
         // Offsets of these passes' taps and pixels are not those of the passes before.

@@ -16,12 +16,11 @@ use crate::array::{Activation, Element, SharedOutput, View};
 use crate::simd::{Lanes, Operation, Simd, dispatch};
 
 impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
-    /// Whether a task may be computed this way: weights are packed, no tap lies in the padding, and outputs of the accumulator's
-    /// type are neighbours.
+    /// Whether a task may be computed this way, for floats that are their own accumulators: weights are packed, no tap lies in the
+    /// padding, and outputs are neighbours.
     pub(super) fn is_straight(&self, together: &Together<'_>, regions: &[Region]) -> bool {
         let (plan, axes) = (&self.passes.plan, &together.axes[0]);
         plan.algorithm == Algorithm::Direct
-            && E::IN_PLACE
             && matches!(self.weights, Weights::Packed(..))
             && straight(self.shape, axes, plan.lanes, size_of::<E>())
             && Chunks::of(self.shape, axes, plan).number() == 1
@@ -55,7 +54,7 @@ impl<E: Element<Accumulator: Lanes>> Job<'_, E> {
             runs: &runs,
             taps: &work.taps[..chunk.len()],
             near: work.sums,
-            panels: panels.from_block(data, Block::new(shape, plan, task.group, task.firsts.start)),
+            panels: panels.blocks_from(data, Block::new(shape, plan, task.group, task.firsts.start)),
             block: plan.block,
             epilogue: self.epilogue,
             output: &self.output,
@@ -217,9 +216,10 @@ impl<E: Element<Accumulator: Lanes>> Straight<'_, E> {
                 macro_rules! tiles {
                     ($($count:literal)*) => {
                         match channels {
-                            // SAFETY: by the contract of this function; the panels hold these channels.
                             $($count => if const { $count <= S::PIXELS } {
-                                unsafe { self.tile::<S, $count, V>(simd, run, starts, first + lane, (panel.add(lane), lanes), steps) }
+                                let panel = (panel.wrapping_add(lane), lanes);
+                                // SAFETY: by the contract of this function; the panels hold these channels.
+                                unsafe { self.tile::<S, $count, V>(simd, run, starts, first + lane, panel, steps) }
                             },)*
                             _ => unreachable!("more channels than registers"),
                         }

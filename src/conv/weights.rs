@@ -136,7 +136,7 @@ impl Panels {
     }
 
     /// The weights of a block and of those behind it.
-    pub fn from_block<'a, T>(&self, data: &'a [T], block: Block) -> &'a [T] {
+    pub fn blocks_from<'a, T>(&self, data: &'a [T], block: Block) -> &'a [T] {
         &data[self.start(block.group * self.per_group + block.first / self.block)..]
     }
 
