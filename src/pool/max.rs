@@ -11,6 +11,7 @@ impl<E: Ordered> Reduction<E> for Max {
     type Value = E::Key;
     const EVERY_SET: bool = !E::DTYPE.is_integer() || matches!(E::DTYPE, DType::I8 | DType::U8);
     const IDEMPOTENT: bool = true;
+    const RUNS: bool = matches!(E::DTYPE, DType::F32 | DType::F64 | DType::U8);
 
     #[inline(always)]
     fn empty(self) -> E::Key {

@@ -20,6 +20,9 @@ pub trait Reduction<E: Element>: Copy + Send + Sync {
     const WIDENS: bool = !E::DTYPE.is_integer() && size_of::<Self::Value>() > size_of::<E>();
     /// Whether a window may be combined in any order, and an element more than once.
     const IDEMPOTENT: bool = false;
+    /// Whether tall windows are made run by run (see [`super::runs`]), for which they must be idempotent. Left to the dtypes of images:
+    /// the code of all others would not fit the wheel.
+    const RUNS: bool = false;
     /// The value of a window without elements.
     fn empty(self) -> Self::Value;
     /// An element as a value.

@@ -84,7 +84,7 @@ impl<'a> Slide<'a> {
         // Rows that are joined along the depth or widened once serve several windows, if that leaves the order as it must be.
         let alike = if R::IDEMPOTENT { depth.kernel > 1 } else { R::WIDENS && depth.kernel == 1 && height.kernel <= FEW };
         let shares = alike && height.kernel > height.stride && 2 * height.span() <= TALL_BLOCK / pitch;
-        let runs = R::IDEMPOTENT && height.kernel >= FEWEST && height.stride == 1 && height.dilation == 1;
+        let runs = R::RUNS && height.kernel >= FEWEST && height.stride == 1 && height.dilation == 1;
         let tall = many || shares || runs;
         let single = depth.kernel * height.kernel == 1;
         let rows = if runs {

@@ -79,7 +79,7 @@ impl<E: Element, R: Reduction<E>> Blocks<'_, E, R> {
         // Where even and odd columns are apart, those of the padding lie among the others.
         let mixed = layout.turns > 1 || inside.is_empty();
         let columns = if mixed { 0..pitch } else { inside.clone() };
-        let runs = R::IDEMPOTENT && tall && slide.height.is_none();
+        let runs = R::RUNS && tall && slide.height.is_none();
         let in_place = runs && !mixed && depth.taps == 1 && !rows.is_empty() && self.input.are_values(self.reduction);
         let padded = if tall && mixed {
             &mut self.gathered[rows.start * pitch..rows.end * pitch]
