@@ -12,11 +12,11 @@ use crate::simd::{Body, Isa, vectorised};
 use super::axis::Axis;
 use super::input::ROWS;
 use super::pairs::{LANES, Pairs};
-use super::tiling::{Tile, Tiling};
+use super::tiling::{Block, Tile, Tiling};
 
 mod blocks;
 
-use blocks::{Block, Blocks};
+use blocks::Blocks;
 
 /// Pairs that the rows of a block take, about.
 const BLOCK: usize = 4096;

@@ -12,14 +12,14 @@ use crate::simd::{Body, Isa, vectorised};
 
 mod blocks;
 
-use blocks::{Block, Blocks};
+use blocks::Blocks;
 
 use super::axis::Axis;
 use super::chunks::CHUNK;
 use super::input::{Layout, ROWS, Rows};
 use super::reduction::{Reduction, Source};
 use super::terms::{FEW, MOST_TAPS, Terms};
-use super::tiling::{Tile, Tiling};
+use super::tiling::{Block, Tile, Tiling};
 
 /// Elements that a block of rows takes, about: what leaves room in the first cache.
 const BLOCK: usize = 4096;

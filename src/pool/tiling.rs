@@ -29,6 +29,15 @@ pub(super) struct Tile {
     pub end: [usize; 3],
 }
 
+/// Outputs of a tile that are computed together: as many as scratch memory near the core has room for.
+pub(super) struct Block {
+    pub image: usize,
+    pub channel: usize,
+    pub z: usize,
+    pub height: Range<usize>,
+    pub width: Range<usize>,
+}
+
 impl Tiling {
     pub fn new(shape: &PoolShape) -> Self {
         let mut tile = [1; 3];

@@ -9,19 +9,11 @@ use super::{FEW, Places};
 use crate::array::{Ordered, RANK, SharedOutput, View};
 use crate::pool::input::ROWS;
 use crate::pool::pairs::{Across, Outputs, Pairs, Term, ask_ahead, merge};
+use crate::pool::tiling::Block;
 use crate::shape::Window;
 
 /// Elements that a half has which is not halves again.
 const SHORTEST: usize = 4;
-
-/// Outputs that are computed together.
-pub(super) struct Block {
-    pub image: usize,
-    pub channel: usize,
-    pub z: usize,
-    pub height: Range<usize>,
-    pub width: Range<usize>,
-}
 
 /// What blocks are computed with.
 pub(super) struct Blocks<'a, E: Ordered> {

@@ -10,16 +10,8 @@ use crate::pool::pick::pick;
 use crate::pool::reduction::Reduction;
 use crate::pool::runs::Runs;
 use crate::pool::terms::{LEVELS, MOST_TERMS, Terms};
+use crate::pool::tiling::Block;
 use crate::shape::Window;
-
-/// Outputs that are computed together.
-pub(super) struct Block {
-    pub image: usize,
-    pub channel: usize,
-    pub z: usize,
-    pub height: Range<usize>,
-    pub width: Range<usize>,
-}
 
 /// What blocks are computed with.
 pub(super) struct Blocks<'a, E: Element, R: Reduction<E>> {
